@@ -1,0 +1,99 @@
+//! What an upstream's wire can express: the flags that `translate` obeys and a `policy` profile
+//! sets. Plain data, so that neither of the two has to see the other.
+
+/// How one upstream's model wants a request written. The default suits a generic
+/// OpenAI-compatible server, iFlow and llama.cpp.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dialect {
+    /// Where a system message that stands among the others goes (A04).
+    pub inline_system: InlineSystem,
+    /// What a tool-only assistant message has as its `content` (A13).
+    pub empty_assistant_content: EmptyContent,
+    /// Whether an empty tool result must be given a text (A15).
+    pub nonempty_tool_results: bool,
+    /// Whether a `tool` message may hold image parts (A16).
+    pub tool_image_parts: bool,
+    /// Whether the model sees images (A09).
+    pub vision: bool,
+    /// Whether `file` parts are understood (A10).
+    pub file_parts: bool,
+    /// Whether `strict` on a tool definition is understood (A21).
+    pub strict_tools: bool,
+    /// How many `stop` texts are taken; what is beyond is matched here (A31).
+    pub max_stops: usize,
+    /// Whether `top_k` is understood (A32).
+    pub top_k: bool,
+    /// How an answer can be bound to a schema (A34).
+    pub structured: Structured,
+    /// How a last assistant message is continued (A38).
+    pub prefix: Prefix,
+    /// Whether `user` is taken (A35).
+    pub user: bool,
+}
+
+impl Default for Dialect {
+    fn default() -> Self {
+        Self {
+            inline_system: InlineSystem::Fold,
+            empty_assistant_content: EmptyContent::Null,
+            nonempty_tool_results: false,
+            tool_image_parts: false,
+            vision: true,
+            file_parts: false,
+            strict_tools: false,
+            max_stops: 4,
+            top_k: false,
+            structured: Structured::Schema,
+            prefix: Prefix::None,
+            user: false,
+        }
+    }
+}
+
+/// Where a later system message goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InlineSystem {
+    /// It stays where it is.
+    Preserve,
+    /// Its text joins the neighbouring user message or the last tool result.
+    Fold,
+    /// Its text joins the leading system message.
+    Hoist,
+}
+
+/// The `content` of an assistant message that only calls tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmptyContent {
+    /// `null`
+    Null,
+    /// `""`
+    Empty,
+    /// no such member
+    Omit,
+}
+
+/// How an answer can be bound to a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Structured {
+    /// `response_format` of type `json_schema`.
+    Schema,
+    /// `response_format` of type `json_object`, the schema told in the system text.
+    Object,
+    /// Not at all.
+    Unsupported,
+}
+
+/// How a last assistant message is continued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prefix {
+    /// By asking for it in a user message.
+    None,
+    /// `prefix: true` on the message (DeepSeek's beta).
+    Deepseek,
+    /// `partial: true` on the message.
+    Partial,
+    /// `continue_final_message: true` beside the messages.
+    Vllm,
+    /// By standing last.
+    Trailing,
+}

@@ -1,0 +1,251 @@
+//! The one error type: what failed, whose fault it is, and what the reader can do about it.
+//!
+//! How a kind becomes a status, an envelope or an exit status is left to the three tables that
+//! match it: two in `translate::failure`, one in `cli::exit`.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+/// `std`'s result with our [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What decides the fate of a failure. Every `match` on it is exhaustive, so that a new kind does
+/// not compile until each table knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// A setting or an argument is wrong.
+    Usage,
+    /// No upstream is set up.
+    NotConfigured,
+    /// The request cannot be carried out as written.
+    InvalidRequest,
+    /// The request does not fit the model's window.
+    PromptTooLong,
+    /// The caller's key to us is wrong, or its `Host`, its origin, or what the key may not do.
+    AccessDenied,
+    /// Our key or login to the provider is missing, refused or dead.
+    LoginRequired,
+    /// Nothing is left to spend at the provider.
+    QuotaExhausted,
+    /// The provider refuses this account.
+    Forbidden,
+    /// There is no such model or route.
+    NotFound,
+    /// The body is over the limit.
+    TooLarge,
+    /// Later, by the provider's limit, the caller key's, or our full queue.
+    RateLimited,
+    /// The provider is full, its circuit is open, or we are draining.
+    Overloaded,
+    /// No connection, TLS or name resolution.
+    Unreachable,
+    /// No byte came within the limit.
+    TimedOut,
+    /// The upstream failed, or its answer was empty, broken off or not understood.
+    BadAnswer,
+    /// The caller left; there is nobody to tell.
+    Interrupted,
+    /// Our own mistake.
+    Internal,
+}
+
+/// Whose fault a failure is; goes out as `x-iflow2api-error`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The caller must change something, whoever found it.
+    Request,
+    /// The provider, or the way to it.
+    Upstream,
+    /// This program or its configuration.
+    Local,
+}
+
+impl Fault {
+    /// The word used in headers and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Upstream => "upstream",
+            Self::Local => "local",
+        }
+    }
+}
+
+/// One failure: eight bytes, made where it is understood.
+///
+/// `Display` is one level: what failed, in one clause, with no secret and no URL. Causes are in
+/// [`source`](StdError::source).
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: Cow<'static, str>,
+    hint: Option<Cow<'static, str>>,
+    param: Option<String>,
+    code: Option<Cow<'static, str>>,
+    retry_after: Option<Duration>,
+    status: Option<u16>,
+    fault: Option<Fault>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// A failure of this kind; `message` is a lower-case clause that names the thing and the value.
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            hint: None,
+            param: None,
+            code: None,
+            retry_after: None,
+            status: None,
+            fault: None,
+            source: None,
+        }))
+    }
+
+    /// A request that cannot be carried out, with the path of the member at fault, as in
+    /// `messages[3].content[0].source`.
+    pub fn invalid(param: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::InvalidRequest, message).with_param(param)
+    }
+
+    /// Adds what the reader can do next.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds the path of the request's member at fault.
+    #[must_use]
+    pub fn with_param(mut self, param: impl Into<String>) -> Self {
+        self.0.param = Some(param.into());
+        self
+    }
+
+    /// Adds a machine-readable code, the provider's or ours.
+    #[must_use]
+    pub fn with_code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
+        self.0.code = Some(code.into());
+        self
+    }
+
+    /// Adds when to try again.
+    #[must_use]
+    pub fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.0.retry_after = wait;
+        self
+    }
+
+    /// Adds the HTTP status that was met, or that is to be answered where the kind leaves a choice.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.0.status = Some(status);
+        self
+    }
+
+    /// Says whose fault it is where the kind's own answer would be wrong.
+    #[must_use]
+    pub fn with_fault(mut self, fault: Fault) -> Self {
+        self.0.fault = Some(fault);
+        self
+    }
+
+    /// Keeps the cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// What decides this failure's fate.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// What failed, in one clause.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What the reader can do next.
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// The path of the request's member at fault.
+    pub fn param(&self) -> Option<&str> {
+        self.0.param.as_deref()
+    }
+
+    /// A machine-readable code, the provider's or ours.
+    pub fn code(&self) -> Option<&str> {
+        self.0.code.as_deref()
+    }
+
+    /// When to try again.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// The HTTP status that was met, or is to be answered.
+    pub fn status(&self) -> Option<u16> {
+        self.0.status
+    }
+
+    /// Whose fault it is: what was said, else what the kind implies.
+    pub fn fault(&self) -> Fault {
+        if let Some(fault) = self.0.fault {
+            return fault;
+        }
+        match self.0.kind {
+            ErrorKind::InvalidRequest
+            | ErrorKind::PromptTooLong
+            | ErrorKind::AccessDenied
+            | ErrorKind::NotFound
+            | ErrorKind::TooLarge => Fault::Request,
+            ErrorKind::LoginRequired
+            | ErrorKind::QuotaExhausted
+            | ErrorKind::Forbidden
+            | ErrorKind::RateLimited
+            | ErrorKind::Overloaded
+            | ErrorKind::Unreachable
+            | ErrorKind::TimedOut
+            | ErrorKind::BadAnswer => Fault::Upstream,
+            ErrorKind::Usage | ErrorKind::NotConfigured | ErrorKind::Interrupted | ErrorKind::Internal => {
+                Fault::Local
+            }
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &*self.0;
+        f.debug_struct("Error")
+            .field("kind", &inner.kind)
+            .field("message", &inner.message)
+            .field("param", &inner.param)
+            .field("code", &inner.code)
+            .field("status", &inner.status)
+            .field("source", &inner.source)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        let source: &(dyn StdError + Send + Sync) = self.0.source.as_deref()?;
+        Some(source)
+    }
+}

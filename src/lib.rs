@@ -1,0 +1,19 @@
+//! iflow2api: one program that lends OpenAI-compatible model services to OpenAI and Anthropic clients.
+//!
+//! `ARCHITECTURE.md` is the long form of this map. A module may use those below it and none above:
+//!
+//! * [`cli`]: arguments, dispatch, exit status
+//! * [`server`], [`chat`]: the two ways in, over HTTP and from a keyboard
+//! * [`gateway`]: one call from end to end
+//! * [`upstream`]: the provider's sockets; [`demo`]: an upstream that needs no account
+//! * [`translate`], [`policy`]: the pure rules, for the two APIs and for the provider's habits
+//! * [`config`], [`wire`], [`dialect`], [`step`], [`secret`], [`error`]: what all of them stand on
+
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod dialect;
+pub mod error;
+pub mod secret;
+pub mod step;
+pub mod wire;
