@@ -14,6 +14,8 @@ pub mod config;
 pub mod demo;
 pub mod dialect;
 pub mod error;
+pub mod gateway;
 pub mod secret;
 pub mod step;
+pub mod translate;
 pub mod wire;

@@ -1,0 +1,5 @@
+//! The Anthropic API's types.
+
+mod request;
+
+pub use request::MessagesRequest;

@@ -1,0 +1,5 @@
+//! The OpenAI API's types.
+
+mod request;
+
+pub use request::ChatRequest;
