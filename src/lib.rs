@@ -15,6 +15,7 @@ pub mod demo;
 pub mod dialect;
 pub mod error;
 pub mod gateway;
+pub mod policy;
 pub mod secret;
 pub mod step;
 pub mod translate;

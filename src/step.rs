@@ -18,6 +18,11 @@ pub trait Step {
 
     /// Ends the stream: closes what is open and says the error, if there was one.
     fn finish(&mut self, ending: Ending<'_>, out: &mut Vec<Self::Out>);
+
+    /// Whether nothing that still comes can matter, so that the source may be dropped.
+    fn is_over(&self) -> bool {
+        false
+    }
 }
 
 /// How a stream of items ended.
@@ -67,5 +72,9 @@ impl<A: Step, B: Step<In = A::Out>> Step for Then<A, B> {
             Ok(()) => self.second.finish(ending, out),
             Err(error) => self.second.finish(Ending::Failed(&error), out),
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.first.is_over() || self.second.is_over()
     }
 }

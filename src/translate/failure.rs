@@ -1,6 +1,7 @@
 //! Failures in the words of each API: two of the three tables that match every [`ErrorKind`].
 
 use crate::error::{Error, ErrorKind};
+use crate::wire::anthropic::Failure;
 use serde_json::{Value, json};
 
 /// The status that both faces answer a failure with.
@@ -146,4 +147,9 @@ pub fn anthropic_envelope(error: &Error, request_id: Option<&str>) -> Value {
         envelope.insert("request_id".to_owned(), Value::from(id));
     }
     envelope
+}
+
+/// The inner object of the Anthropic envelope, for an error event.
+pub fn anthropic_failure(error: &Error) -> Failure {
+    Failure { kind: anthropic_type(error).to_owned(), message: full_message(error) }
 }

@@ -4,4 +4,5 @@ pub mod anthropic;
 pub mod body;
 pub mod json;
 pub mod openai;
+pub mod scan;
 pub mod sse;

@@ -1,0 +1,6 @@
+//! The provider's habits as rules; pure.
+
+pub mod calls;
+pub mod failure;
+pub mod profile;
+pub mod thinking;
