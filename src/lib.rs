@@ -19,4 +19,5 @@ pub mod policy;
 pub mod secret;
 pub mod step;
 pub mod translate;
+pub mod upstream;
 pub mod wire;

@@ -35,7 +35,6 @@ pub enum Ending<'a> {
 }
 
 /// Two steps as one: what the first makes goes into the second.
-#[derive(Debug)]
 pub struct Then<A: Step, B> {
     first: A,
     second: B,
@@ -46,6 +45,11 @@ impl<A: Step, B: Step<In = A::Out>> Then<A, B> {
     /// Joins two steps.
     pub fn new(first: A, second: B) -> Self {
         Self { first, second, between: Vec::new() }
+    }
+
+    /// The second step.
+    pub fn second(&self) -> &B {
+        &self.second
     }
 
     fn hand_over(&mut self, out: &mut Vec<B::Out>) -> Result<(), Error> {

@@ -1,15 +1,23 @@
 //! One call from end to end: route, translate, send, meter, answer.
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::wire::anthropic::MessagesRequest;
-use crate::wire::openai::ChatRequest;
+use crate::upstream::Upstream;
 use crate::wire::sse::Frame;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
+use std::sync::Arc;
+use std::time::Duration;
 
+mod chat;
+mod flow;
+mod messages;
 pub mod meter;
+mod models;
+mod passthrough;
+pub mod relay;
+mod route;
 
 pub use meter::Meter;
+pub use models::ModelEntry;
 
 /// What the way in knows of a call beside its body.
 #[derive(Debug, Clone)]
@@ -40,21 +48,6 @@ pub struct Reply {
     pub warnings: Vec<String>,
 }
 
-/// One entry of the model list, in the words of both APIs (H04).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModelEntry {
-    /// The model's name.
-    pub id: String,
-    /// Who lends it.
-    pub owned_by: String,
-    /// When it was made, in seconds since 1970; 0 where nobody says.
-    pub created_unix_seconds: u64,
-    /// The context window in tokens, where known.
-    pub max_input_tokens: Option<u64>,
-    /// The longest answer in tokens, where known.
-    pub max_tokens: Option<u64>,
-}
-
 /// A path that is passed through as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Passthrough {
@@ -64,44 +57,50 @@ pub enum Passthrough {
     Completions,
 }
 
+/// How long a caller is kept waiting in silence.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// How long the head of a stream is held for the upstream's first frame (B29).
+    pub hold: Duration,
+    /// After how much silence a stream gets a sign of life (B05).
+    pub ping: Duration,
+}
+
+/// What the gateway lends.
+pub struct Settings {
+    /// The upstreams; the first is the default one.
+    pub upstreams: Vec<Upstream>,
+    /// The model that an unknown `claude-*` name means.
+    pub default_model: Option<String>,
+    /// Models that the user names for an upstream, in the order of `upstreams`.
+    pub models: Vec<Vec<String>>,
+    /// How long a caller is kept waiting in silence.
+    pub patience: Patience,
+}
+
 /// The core: all calls go through here, whoever makes them.
-pub struct Gateway;
+pub struct Gateway {
+    upstreams: Vec<models::Offer>,
+    default_model: Option<String>,
+    patience: Patience,
+}
 
 impl Gateway {
-    /// A call on the OpenAI face.
-    ///
-    /// # Errors
-    /// What the request, the upstream or we got wrong, before anything was answered.
-    pub async fn chat(&self, _request: ChatRequest, _call: &Call) -> Result<Reply> {
-        Err(Error::new(ErrorKind::NotConfigured, "no upstream is set up"))
+    /// A gateway over these upstreams. Nothing is sent.
+    pub fn new(settings: Settings) -> Self {
+        let mut named = settings.models.into_iter();
+        let upstreams = settings.upstreams.into_iter();
+        Self {
+            upstreams: upstreams
+                .map(|up| models::Offer::new(Arc::new(up), named.next().unwrap_or_default()))
+                .collect(),
+            default_model: settings.default_model,
+            patience: settings.patience,
+        }
     }
 
-    /// A call on the Anthropic face.
-    ///
-    /// # Errors
-    /// What the request, the upstream or we got wrong, before anything was answered.
-    pub async fn messages(&self, _request: MessagesRequest, _call: &Call) -> Result<Reply> {
-        Err(Error::new(ErrorKind::NotConfigured, "no upstream is set up"))
-    }
-
-    /// How many input tokens a request has, by our own estimate (H01).
-    ///
-    /// # Errors
-    /// `InvalidRequest` where the request cannot be translated.
-    pub async fn count_tokens(&self, _request: MessagesRequest, _call: &Call) -> Result<u64> {
-        Ok(1)
-    }
-
-    /// The models on offer, cached; never waits for an upstream longer than two seconds.
-    pub async fn models(&self) -> Vec<ModelEntry> {
-        Vec::new()
-    }
-
-    /// Passes a body on to a path that no rule touches but the model's name.
-    ///
-    /// # Errors
-    /// As [`Gateway::chat`].
-    pub async fn pass(&self, _path: Passthrough, _body: Bytes, _call: &Call) -> Result<Reply> {
-        Err(Error::new(ErrorKind::NotConfigured, "no upstream is set up"))
+    /// The default upstream's name, if there is any.
+    pub fn default_upstream(&self) -> Option<&str> {
+        self.upstreams.first().map(|offer| offer.upstream.name())
     }
 }

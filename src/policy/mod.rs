@@ -3,4 +3,5 @@
 pub mod calls;
 pub mod failure;
 pub mod profile;
+pub mod request;
 pub mod thinking;

@@ -134,6 +134,16 @@ impl MessageStream {
         out.push(Event::Ping);
     }
 
+    /// The whole of a message that says nothing, because no token was asked for (A30).
+    pub fn end_at_once(&mut self, out: &mut Vec<Event>) {
+        self.start(out);
+        let delta =
+            MessageDelta { stop_reason: "max_tokens".to_owned(), stop_sequence: None, stop_details: None };
+        out.push(Event::MessageDelta { delta, usage: self.usage() });
+        out.push(Event::MessageStop);
+        self.state = State::Over;
+    }
+
     /// The counts as they stand: the upstream's, or our own where it told none (B25).
     pub fn usage(&self) -> Usage {
         match &self.usage {
