@@ -57,7 +57,7 @@ enum Command {
     Set {
         /// The setting, such as `server.port` or `upstream.zai.key`
         name: String,
-        /// The value; lists are separated by commas, `-` reads one line from stdin
+        /// The value; lists are separated by commas, `-` reads it from stdin
         value: String,
     },
     /// Take one setting, or a whole `upstream.NAME`, out of the file

@@ -9,8 +9,8 @@ use std::io;
 use std::path::Path;
 use toml_edit::{Document, Item, TableLike};
 
-/// Reads the file, if it is there. A file that holds a key and can be read by others is worth a
-/// warning.
+/// Reads the file, if it is there. A file that holds keys or headers and can be read by others is
+/// worth a warning.
 ///
 /// # Errors
 /// `Usage`, with line and column, for whatever is wrong in it, and if a file that was named is missing.
@@ -25,7 +25,7 @@ pub(super) fn layer(path: &Path, named: bool, warnings: &mut Vec<String>) -> Res
     let layer = parse(path, &text)?;
     if layer.holds_secret() && is_open_to_others(path) {
         let path = path.display();
-        warnings.push(format!("`{path}` holds a key and others can read it; `chmod 600 {path}` helps"));
+        warnings.push(format!("`{path}` holds secrets and others can read it; `chmod 600 {path}` helps"));
     }
     Ok(layer)
 }

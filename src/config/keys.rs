@@ -100,7 +100,7 @@ pub static UPSTREAM_SETTINGS: &[Setting<UpstreamTable>] = &[
     upstream_row("base_url", Field::BaseUrl(|table| &mut table.base_url),
         "where its API is, with or without `/v1`; by default the preset's"),
     upstream_row("key", Field::Secret(|table| &mut table.key),
-        "the key to show it"),
+        "the key to sign in with"),
     upstream_row("key_env", Field::Text(|table| &mut table.key_env),
         "the variable of the environment that holds the key"),
     upstream_row("models", Field::List(|table| &mut table.models),

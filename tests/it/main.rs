@@ -1,1 +1,4 @@
+//! The one integration binary, because each costs a link.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod config;
