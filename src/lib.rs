@@ -16,4 +16,5 @@ pub mod dialect;
 pub mod error;
 pub mod secret;
 pub mod step;
+pub mod translate;
 pub mod wire;

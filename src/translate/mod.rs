@@ -1,0 +1,3 @@
+//! Between the two APIs; pure.
+
+pub mod tokens;
