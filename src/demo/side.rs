@@ -4,10 +4,9 @@ use super::MODELS;
 use super::plan::Refusal;
 use super::play::Side;
 use super::words;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-
-/// The base64 alphabet of RFC 4648.
-const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// The list of models.
 pub(super) fn models(created: u64) -> Value {
@@ -97,17 +96,7 @@ fn vector(text: &str) -> [f32; 8] {
 
 /// The little-endian bytes of a vector, as the official clients ask for them by default.
 fn base64(vector: &[f32]) -> String {
-    let bytes: Vec<u8> = vector.iter().flat_map(|number| number.to_le_bytes()).collect();
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let bits = group.iter().fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte))
-            << (8 * (3 - group.len()));
-        for place in 0..4 {
-            let letter = BASE64.get(bits >> (18 - 6 * place) & 63).filter(|_| place <= group.len());
-            text.push(char::from(*letter.unwrap_or(&b'=')));
-        }
-    }
-    text
+    STANDARD.encode(vector.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>())
 }
 
 #[cfg(test)]
@@ -115,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_the_usual_one() {
+    fn a_vector_in_base64_is_its_little_endian_floats() {
         assert_eq!(base64(&[1.0, -0.5]), "AACAPwAAAL8=");
     }
 
