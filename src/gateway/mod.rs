@@ -103,4 +103,9 @@ impl Gateway {
     pub fn default_upstream(&self) -> Option<&str> {
         self.upstreams.first().map(|offer| offer.upstream.name())
     }
+
+    /// The model that an unknown `claude-*` name means, as far as it is known.
+    pub fn default_model(&self) -> Option<&str> {
+        self.default_model.as_deref()
+    }
 }

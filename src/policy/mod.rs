@@ -2,6 +2,7 @@
 
 pub mod calls;
 pub mod failure;
+pub mod presets;
 pub mod profile;
 pub mod request;
 pub mod thinking;

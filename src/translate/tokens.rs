@@ -48,9 +48,10 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// The token vocabulary of a family of models.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Vocabulary {
     /// OpenAI's, and the nearest to that of families not named here.
+    #[default]
     O200k,
     /// DeepSeek V3 and its successors.
     DeepSeek,
