@@ -16,6 +16,7 @@ pub mod dialect;
 pub mod error;
 pub mod gateway;
 pub mod secret;
+pub mod server;
 pub mod step;
 pub mod translate;
 pub mod wire;
