@@ -1,6 +1,6 @@
 //! A call on the Anthropic face.
 
-use super::chat::{model_of, opened};
+use super::chat::opened;
 use super::flow;
 use super::route::Route;
 use super::{Answer, Call, Gateway, Reply};
@@ -11,7 +11,7 @@ use crate::policy::thinking::ThinkingFilter;
 use crate::step::{Step as _, Then};
 use crate::translate::request::{Translated, check_call, messages_to_chat};
 use crate::translate::tokens::{self, Vocabulary};
-use crate::translate::{Echo, MessageStream, completion_to_message};
+use crate::translate::{Echo, MessageStream, check, completion_to_message};
 use crate::upstream::Upstream;
 use crate::wire::anthropic::{Event, Message, MessagesRequest, Usage};
 use crate::wire::openai::{ChatRequest, Reading};
@@ -36,7 +36,7 @@ impl Gateway {
     /// # Errors
     /// What the request, the upstream or we got wrong, before anything was answered.
     pub async fn messages(&self, request: MessagesRequest, call: &Call) -> Result<Reply> {
-        let model = model_of(request.get("model"))?;
+        let model = check::model(request.get("model"))?;
         call.meter.note(|record| record.model.clone_from(&model));
         let route = self.route(&model)?;
         check_call(&request)?;
@@ -59,7 +59,7 @@ impl Gateway {
     /// # Errors
     /// `InvalidRequest` where the request cannot be translated.
     pub async fn count_tokens(&self, request: MessagesRequest, call: &Call) -> Result<u64> {
-        let model = model_of(request.get("model"))?;
+        let model = check::model(request.get("model"))?;
         call.meter.note(|record| record.model.clone_from(&model));
         let route = self.route(&model)?;
         let prepared = self.prepare(request, model, route, call).await?;

@@ -193,6 +193,8 @@ impl MessageStream {
             self.visible(&text, out);
         }
         if let Some(refusal) = delta.refusal {
+            // Shown as text too: few clients look at `stop_details`.
+            self.visible(&refusal, out);
             self.refusal.push_str(&refusal);
         }
         if let Some(function) = delta.function_call {
