@@ -1,6 +1,6 @@
 //! What poem-openapi cannot say of our types, said in the specification that it made.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// The specification with what is missing: alternatives that are not all objects, members that may
 /// be `null`, and the two places for a caller's key.
@@ -32,27 +32,24 @@ fn complete_schema(schema: &mut Value) {
     }
     let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
     let Some(Value::Object(properties)) = schema.get_mut("properties") else { return };
-    let optional = properties.iter_mut().filter(|(name, _)| !required.iter().any(|known| known == *name));
-    for (_, property) in optional {
-        if let Value::Object(property) = property {
-            let _ = property.insert("nullable".to_owned(), Value::Bool(true));
+    for (name, property) in properties.iter_mut() {
+        if !required.iter().any(|known| known == name) {
+            allow_null(property);
         }
-    }
-    let names: Vec<String> = properties.keys().cloned().collect();
-    for name in names {
-        wrap_reference(properties, &name);
     }
 }
 
-/// Beside a `$ref` readers ignore all else, so that it is put into an `allOf`.
-fn wrap_reference(properties: &mut Map<String, Value>, name: &str) {
-    let Some(Value::Object(property)) = properties.get_mut(name) else { return };
-    if property.len() < 2 {
+/// Lets an optional member be `null`, as both APIs write and take it.
+fn allow_null(property: &mut Value) {
+    let Value::Object(members) = property else { return };
+    let is_reference = members.contains_key("$ref") || members.contains_key("allOf");
+    if !is_reference {
+        members.insert("nullable".to_owned(), Value::Bool(true));
         return;
     }
-    if let Some(reference) = property.remove("$ref") {
-        property.insert("allOf".to_owned(), json!([{ "$ref": reference }]));
-    }
+    // `nullable` counts only beside a `type`, and beside a `$ref` nothing does.
+    let nothing = json!({ "type": "string", "nullable": true, "enum": [null] });
+    *property = json!({ "anyOf": [property.take(), nothing] });
 }
 
 #[cfg(test)]
@@ -74,7 +71,10 @@ mod tests {
             "Message": { "type": "object", "required": ["role"], "properties": {
                 "role": { "type": "string" },
                 "name": { "type": "string", "nullable": true },
-                "content": { "nullable": true, "allOf": [{ "$ref": "#/c" }] },
+                "content": { "anyOf": [
+                    { "$ref": "#/c" },
+                    { "type": "string", "nullable": true, "enum": [null] },
+                ] },
             } },
         });
         let completed: Value = serde_json::from_str(&complete(&made.to_string())).unwrap();
