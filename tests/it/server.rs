@@ -266,11 +266,38 @@ async fn pages_need_no_other_host_and_say_so_in_their_policy() {
             let target = &page.body[start + name.len()..];
             assert!(target.starts_with('/') && !target.starts_with("//"), "{target:.60}");
         }
-        assert!(!page.body.contains("<script>") && !page.body.contains("style="), "{path}");
+        assert!(!page.body.contains("<script>") && !page.body.contains(" style="), "{path}");
     }
     let script = server.get("/docs/rapidoc.js").await;
     assert_eq!(script.header("content-type"), Some("text/javascript; charset=utf-8"));
     assert!(script.body.len() > 100_000 && script.body.contains("rapi-doc"), "RapiDoc was not found");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_status_page_says_where_we_are_and_how_to_get_here() {
+    let server = Server::start(settings()).await;
+    let page = server.get("/admin").await;
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    let base = format!("http://{}", server.address());
+    for text in ["<td>1.2.3</td>", &base, &format!("ANTHROPIC_BASE_URL={base}"), "none yet"] {
+        assert!(page.body.contains(text), "{text} is not in {}", page.body);
+    }
+    assert!(server.get("/admin/style.css").await.body.contains("main {"));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_serves_several_calls_one_after_another() {
+    let server = Server::start(settings()).await;
+    let body = r#"{"model":"m","messages":[]}"#;
+    let call = format!(
+        "POST /v1/messages/count_tokens HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let last = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let answer = server.ask(&format!("{call}{call}{last}")).await;
+    assert_eq!(answer.body.matches("HTTP/1.1 200 OK").count(), 2, "{answer:?}");
     server.stop().await;
 }
 
@@ -424,7 +451,8 @@ async fn heads_that_are_too_large_are_refused() {
     let request = format!("GET /health HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
     assert_eq!(server.ask(&request).await.status, 431);
     let long = "x".repeat(80 * 1024);
-    let request = format!("GET /health HTTP/1.1\r\nHost: localhost\r\nx-long: {long}\r\n\r\n");
+    let request =
+        format!("GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nx-long: {long}\r\n\r\n");
     assert_eq!(server.ask(&request).await.status, 431);
     server.stop().await;
 }
