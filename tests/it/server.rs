@@ -411,15 +411,16 @@ async fn a_preflight_is_answered_to_allowed_origins_alone() {
 async fn where_keys_are_set_calls_need_one_and_open_pages_do_not() {
     let server = Server::start(keyed_settings()).await;
     let body = r#"{"model":"m","messages":[]}"#;
+    // 503: let through, to find that no upstream is set up.
     for (fields, status) in [
         ("", 401),
         ("x-api-key: wrong\r\n", 401),
         ("Authorization: Basic first-key-0001\r\n", 401),
         ("Authorization: Bearer first-key-000\r\n", 401),
-        ("Authorization: Bearer first-key-0001\r\n", 200),
-        ("authorization: bearer second-key-0002\r\n", 200),
-        ("x-api-key: second-key-0002\r\n", 200),
-        ("x-api-key: second-key-0002\r\nAuthorization: Bearer dummy\r\n", 200),
+        ("Authorization: Bearer first-key-0001\r\n", 503),
+        ("authorization: bearer second-key-0002\r\n", 503),
+        ("x-api-key: second-key-0002\r\n", 503),
+        ("x-api-key: second-key-0002\r\nAuthorization: Bearer dummy\r\n", 503),
     ] {
         let answer = server.post("/v1/messages/count_tokens", fields, body).await;
         assert_eq!(answer.status, status, "{fields}");
