@@ -15,7 +15,7 @@ from pathlib import Path
 from support import GATEWAY, check, equal, seen
 from upstream import THOUGHT
 
-CLAUDE = sys.argv[1]
+CLAUDE = str(Path(sys.argv[1]).resolve())
 # Claude Code takes a few seconds to start on two cores; measured below ten with both busy.
 RUN_SECONDS = 90
 PIXEL = base64.b64decode(
@@ -166,5 +166,5 @@ def refused():
     with tempfile.TemporaryDirectory(prefix="claude-") as directory:
         answer, seconds = claude(Path(directory), "scripted-status-401", "Say hello")
     equal((answer["is_error"], answer.get("api_error_status")), (True, 401))
-    # With a status that it takes for temporary it would try again for minutes.
+    # It tries again for minutes, even at a 401, unless `x-should-retry: false` comes with it.
     assert seconds < 30, seconds
