@@ -29,6 +29,12 @@ pub struct Dialect {
     pub prefix: Prefix,
     /// Whether `user` is taken (A35).
     pub user: bool,
+    /// Whether a tool can be forced while the model thinks (A28).
+    pub forced_choice_while_thinking: bool,
+    /// Which of the earlier thoughts are sent back (T4).
+    pub replay: Replay,
+    /// What stands for thoughts that are missing; nothing where none need stand (E02).
+    pub replay_empty: Option<&'static str>,
 }
 
 impl Default for Dialect {
@@ -46,6 +52,9 @@ impl Default for Dialect {
             structured: Structured::Schema,
             prefix: Prefix::None,
             user: false,
+            forced_choice_while_thinking: true,
+            replay: Replay::ToolTurns,
+            replay_empty: None,
         }
     }
 }
@@ -96,4 +105,15 @@ pub enum Prefix {
     Vllm,
     /// By standing last.
     Trailing,
+}
+
+/// Which of the earlier turns' thoughts are sent back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replay {
+    /// None: they would be refused.
+    Never,
+    /// Those of turns that call tools.
+    ToolTurns,
+    /// All.
+    All,
 }

@@ -162,6 +162,18 @@ impl Error {
         self
     }
 
+    /// Takes a secret out of the message and the hint: providers repeat a key they refuse.
+    #[must_use]
+    pub fn masking(mut self, secret: &str) -> Self {
+        let inner = &mut *self.0;
+        for text in [Some(&mut inner.message), inner.hint.as_mut()].into_iter().flatten() {
+            if !secret.is_empty() && text.contains(secret) {
+                *text = text.replace(secret, "(redacted)").into();
+            }
+        }
+        self
+    }
+
     /// What decides this failure's fate.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

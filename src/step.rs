@@ -18,6 +18,11 @@ pub trait Step {
 
     /// Ends the stream: closes what is open and says the error, if there was one.
     fn finish(&mut self, ending: Ending<'_>, out: &mut Vec<Self::Out>);
+
+    /// Whether nothing that still comes can matter, so that the source may be dropped.
+    fn is_over(&self) -> bool {
+        false
+    }
 }
 
 /// How a stream of items ended.
@@ -30,7 +35,6 @@ pub enum Ending<'a> {
 }
 
 /// Two steps as one: what the first makes goes into the second.
-#[derive(Debug)]
 pub struct Then<A: Step, B> {
     first: A,
     second: B,
@@ -41,6 +45,11 @@ impl<A: Step, B: Step<In = A::Out>> Then<A, B> {
     /// Joins two steps.
     pub fn new(first: A, second: B) -> Self {
         Self { first, second, between: Vec::new() }
+    }
+
+    /// The second step.
+    pub fn second(&self) -> &B {
+        &self.second
     }
 
     fn hand_over(&mut self, out: &mut Vec<B::Out>) -> Result<(), Error> {
@@ -67,5 +76,9 @@ impl<A: Step, B: Step<In = A::Out>> Step for Then<A, B> {
             Ok(()) => self.second.finish(ending, out),
             Err(error) => self.second.finish(Ending::Failed(&error), out),
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.first.is_over() || self.second.is_over()
     }
 }

@@ -1,8 +1,90 @@
 //! Arguments, dispatch and exit status.
 
+mod child;
+mod config;
+mod engines;
+mod exit;
+mod logging;
+mod serve;
+mod setup;
+
+use crate::config::{Flags, Paths, Sources};
+use crate::error::Result;
+use clap::{CommandFactory as _, Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  iflow2api serve --demo
+  iflow2api serve --upstream http://127.0.0.1:8080/v1
+  iflow2api serve -- claude
+  iflow2api chat -m glm-4.7 \"hello\"
+  cat notes.txt | iflow2api chat -m glm-4.7 \"sum up\"";
+
+/// Lend OpenAI-compatible model services to OpenAI and Anthropic clients
+#[derive(Debug, Parser)]
+#[command(version, before_help = EXAMPLES, disable_help_subcommand = true)]
+struct Cli {
+    /// Read this configuration file instead of the user's own
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Log more; twice for all
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Log only errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// How the log is written
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    log_format: logging::Format,
+    /// When to colour
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    color: clap::ColorChoice,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve both APIs on this machine
+    Serve(serve::Args),
+    /// Show and change settings
+    Config(config::Args),
+}
+
+/// The whole command line, for completions and manual pages.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
 
 /// Runs the program.
 pub fn run() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return exit::of_usage(&error),
+    };
+    let wish = logging::Wish {
+        verbose: cli.verbose,
+        quiet: cli.quiet,
+        format: cli.log_format,
+        color: exit::use_color(cli.color),
+        // The screen of a client that is started belongs to that client.
+        requests: matches!(&cli.command, Command::Serve(args) if args.command.is_empty()),
+    };
+    logging::start(&wish);
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(error) => exit::of_error(&error, wish.color),
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode> {
+    let environment = |name: &str| std::env::var(name).ok();
+    let paths = Paths::of_user(cli.config.as_deref(), &environment);
+    let sources = |flags: Flags| Sources { paths, environment: &environment, flags };
+    match cli.command {
+        Command::Serve(args) => serve::run(args, sources),
+        Command::Config(args) => config::run(args, &sources(Flags::default())).map(|()| ExitCode::SUCCESS),
+    }
 }

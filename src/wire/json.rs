@@ -145,7 +145,16 @@ impl Raw {
             return None;
         }
         let mut deserializer = serde_json::Deserializer::from_slice(&self.0);
-        SeqSeed { seed: RawSeed(&self.0) }.deserialize(&mut deserializer).ok()
+        SeqSeed(RawSeed(&self.0)).deserialize(&mut deserializer).ok()
+    }
+
+    /// The elements of an array of objects; absent where it is none.
+    pub fn objects(&self) -> Option<Vec<Members>> {
+        if self.kind() != Kind::Array {
+            return None;
+        }
+        let mut deserializer = serde_json::Deserializer::from_slice(&self.0);
+        SeqSeed(MembersSeed(&self.0)).deserialize(&mut deserializer).ok()
     }
 
     /// The members of an object; absent where this is none or a key stands twice.
@@ -326,11 +335,6 @@ impl Members {
         self.entries.is_empty()
     }
 
-    /// Whether a member was set, removed or renamed since this was read.
-    pub fn is_changed(&self) -> bool {
-        self.source.is_none()
-    }
-
     /// Appends the object's text.
     pub fn write(&self, out: &mut Vec<u8>) {
         if let Some(source) = &self.source {
@@ -350,8 +354,8 @@ impl Members {
         Raw::written(text)
     }
 
-    pub(crate) fn from_entries(entries: Vec<(Cow<'static, str>, Raw)>, source: &Bytes) -> Self {
-        Self { entries, source: Some(trimmed(source)) }
+    pub(crate) fn from_entries(entries: Vec<(Cow<'static, str>, Raw)>) -> Self {
+        Self { entries, source: None }
     }
 }
 
@@ -418,9 +422,7 @@ impl<'de> DeserializeSeed<'de> for RawSeed<'de> {
 
 /// Reads an array with one seed for every element.
 #[derive(Clone, Copy)]
-pub(crate) struct SeqSeed<S> {
-    pub(crate) seed: S,
-}
+pub(crate) struct SeqSeed<S>(pub(crate) S);
 
 impl<'de, S: DeserializeSeed<'de> + Copy> DeserializeSeed<'de> for SeqSeed<S> {
     type Value = Vec<S::Value>;
@@ -439,10 +441,22 @@ impl<'de, S: DeserializeSeed<'de> + Copy> Visitor<'de> for SeqSeed<S> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut items = Vec::with_capacity(seq.size_hint().unwrap_or(0));
-        while let Some(item) = seq.next_element_seed(self.seed)? {
+        while let Some(item) = seq.next_element_seed(self.0)? {
             items.push(item);
         }
         Ok(items)
+    }
+}
+
+/// Reads an object whose own text nobody needs.
+#[derive(Clone, Copy)]
+pub(crate) struct MembersSeed<'b>(pub(crate) &'b Bytes);
+
+impl<'de> DeserializeSeed<'de> for MembersSeed<'de> {
+    type Value = Members;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Members, D::Error> {
+        Ok(Members::from_entries(deserializer.deserialize_map(MembersVisitor(self.0))?))
     }
 }
 

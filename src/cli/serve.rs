@@ -1,0 +1,162 @@
+//! `serve`: binds, says how to use it, and serves until it is told to stop.
+
+use super::child;
+use super::engines;
+use super::setup::{self, Core};
+use crate::config::{Config, Flags, Sources, resolve};
+use crate::error::{Error, ErrorKind, Result};
+use crate::server::{self, Info};
+use clap::Args as ClapArgs;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use tokio::sync::oneshot;
+
+const EXAMPLES: &str = "\
+Examples:
+  iflow2api serve --demo
+  iflow2api serve --upstream http://127.0.0.1:11434/v1
+  IFLOW2API_BASE_URL=https://api.example.com/v1 IFLOW2API_API_KEY=… iflow2api serve
+  iflow2api serve -- claude -p \"explain this repository\"";
+
+/// Serve both APIs on this machine
+#[derive(Debug, ClapArgs)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// Listen on this address [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    host: Option<String>,
+    /// Listen on this port, 0 for a free one [default: 8000]
+    #[arg(long)]
+    port: Option<u16>,
+    /// Send calls to this upstream: the name of one that is set up, or a base URL
+    #[arg(long, value_name = "NAME|URL")]
+    upstream: Option<String>,
+    /// Answer from a built-in demo upstream, without any account
+    #[arg(long)]
+    demo: bool,
+    /// Run this command with an environment that points clients here, on a free port, and end with its exit status
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<String>,
+}
+
+/// Runs `serve`.
+///
+/// # Errors
+/// `Usage` for settings that cannot work, `Internal` for an address that cannot be listened on.
+pub fn run<'a>(args: Args, sources: impl FnOnce(Flags) -> Sources<'a>) -> Result<ExitCode> {
+    // A client that is started here finds its port by itself, so that several can run.
+    let port = args.port.or(if args.command.is_empty() { None } else { Some(0) });
+    let resolved = resolve(&sources(Flags { host: args.host, port, upstream: args.upstream }))?;
+    setup::warn(&resolved);
+    setup::runtime()?.block_on(serve(&resolved.config, args.demo, &args.command))
+}
+
+async fn serve(config: &Config, demo: bool, command: &[String]) -> Result<ExitCode> {
+    let core = setup::core(config, demo).await?;
+    let bound = server::bind(&config.server).await?;
+    let addresses = bound.addresses().to_vec();
+    refuse_loop(config, &addresses)?;
+    let address = addresses.first().copied().ok_or_else(|| Error::new(ErrorKind::Internal, "no address to listen on"))?;
+    let url = url_of(address);
+    let info = Info {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        upstream: core.gateway.default_upstream().map(str::to_owned),
+        model: core.gateway.default_model().map(str::to_owned),
+    };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stopped = async {
+        let _ = stopped.await;
+    };
+    let served = server::run(bound, core.gateway.clone(), config.server.clone(), info, stopped);
+    if command.is_empty() {
+        let banner = banner(&core, config, &url, demo);
+        let announced = async {
+            eprintln!("{banner}");
+            if core.gateway.default_upstream().is_none() {
+                engines::offer(address.port()).await;
+            }
+            until_told(stop).await
+        };
+        tokio::pin!(announced);
+        tokio::select! {
+            served = served => served.map(|()| ExitCode::SUCCESS),
+            code = announced => Ok(code),
+        }
+    } else {
+        let model = core.gateway.default_model();
+        tokio::select! {
+            served = served => served.map(|()| ExitCode::SUCCESS),
+            code = child::run(command, &child::environment(&url, config.server.keys.first(), model)) => code,
+        }
+    }
+}
+
+/// Waits for the first interrupt, which starts the drain, and for the second, which ends it.
+async fn until_told(stop: oneshot::Sender<()>) -> ExitCode {
+    interrupted().await;
+    eprintln!("iflow2api: finishing open answers; interrupt again to stop at once");
+    let _ = stop.send(());
+    interrupted().await;
+    ExitCode::from(130)
+}
+
+/// Waits for an interrupt or a request to end.
+#[cfg(unix)]
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Waits for an interrupt.
+#[cfg(not(unix))]
+async fn interrupted() {
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+fn url_of(address: SocketAddr) -> String {
+    format!("http://{address}")
+}
+
+/// A base URL that leads back here would answer itself for ever.
+fn refuse_loop(config: &Config, addresses: &[SocketAddr]) -> Result<()> {
+    for upstream in &config.upstreams {
+        let Some(url) = upstream.base_url.as_deref() else { continue };
+        let own = addresses.iter().any(|address| {
+            let names = [address.to_string(), format!("localhost:{}", address.port())];
+            names.iter().any(|name| url.starts_with(&format!("http://{name}/")))
+        });
+        if own {
+            let message = format!("the base URL of upstream `{}` leads back to this server", upstream.name);
+            let hint = "give the upstream's own address, or listen on another port with --port";
+            return Err(Error::new(ErrorKind::Usage, message).with_hint(hint));
+        }
+    }
+    Ok(())
+}
+
+fn banner(core: &Core, config: &Config, url: &str, demo: bool) -> String {
+    let key = if config.server.keys.is_empty() { "anything" } else { "YOUR_KEY" };
+    let upstream = match core.gateway.default_upstream() {
+        Some(_) if demo => "demo (built in: honest answers, no model behind it)".to_owned(),
+        Some(name) => name.to_owned(),
+        None => "none yet: use --upstream URL or --demo, set IFLOW2API_BASE_URL and IFLOW2API_API_KEY,\n               \
+                 or `iflow2api config set upstream.NAME.base_url URL`"
+            .to_owned(),
+    };
+    format!(
+        "iflow2api {version} listening on {url}\n\
+         \x20 upstream     {upstream}\n\
+         \x20 Claude Code  ANTHROPIC_BASE_URL={url} ANTHROPIC_AUTH_TOKEN={key} claude\n\
+         \x20 Anthropic    base_url={url}  api_key={key}\n\
+         \x20 OpenAI       base_url={url}/v1  api_key={key}\n\
+         \x20 status       {url}/admin   API: {url}/docs",
+        version = env!("CARGO_PKG_VERSION"),
+    )
+}

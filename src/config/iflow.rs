@@ -1,0 +1,71 @@
+//! Reads `~/.iflow/settings.json`, the file of the iFlow CLI, as the upstream `iflow`. It belongs
+//! to another program: it is never written, and what is wrong with it is a warning.
+
+use super::layer::{Layer, Origin, present};
+use serde::Deserialize;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// The name of the upstream, and of its preset.
+pub(super) const NAME: &str = "iflow";
+
+/// Where iFlow's API is, unless the file says otherwise.
+pub(super) const BASE_URL: &str = "https://apis.iflow.cn/v1";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Settings {
+    api_key: Option<String>,
+    base_url: Option<String>,
+}
+
+/// Reads the file, if it is there. A file with a fault is left out whole: a key that was meant for
+/// another address must not go to the default one.
+pub(super) fn layer(
+    path: &Path,
+    environment: &dyn Fn(&str) -> Option<String>,
+    warnings: &mut Vec<String>,
+) -> Layer {
+    read(path, environment).unwrap_or_else(|fault| {
+        warnings.push(format!("`{}` is left out: {fault}", path.display()));
+        Layer::default()
+    })
+}
+
+fn read(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Layer, String> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Layer::default()),
+        Err(error) => return Err(error.to_string()),
+    };
+    // A byte order mark is what editors on Windows put first. serde's message of a wrong type repeats
+    // the value, which may be a key, so only the place is told.
+    let settings: Settings = serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
+        format!("line {}, column {}: not the JSON expected", error.line(), error.column())
+    })?;
+    let mut layer = Layer::default();
+    for (name, member, text) in [
+        ("upstream.iflow.base_url", "baseUrl", settings.base_url),
+        ("upstream.iflow.key", "apiKey", settings.api_key),
+    ] {
+        let Some(text) = text.filter(|text| !text.trim().is_empty()) else { continue };
+        let text = expand(text.trim(), environment)?;
+        layer
+            .read(name, &text, Origin::File(path.to_path_buf()))
+            .map_err(|fault| fault.about(&format!("`{member}`")).to_string())?;
+    }
+    Ok(layer)
+}
+
+/// A value that is `$VAR` or `${VAR}` as a whole stands for that variable.
+fn expand(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+    let Some(rest) = text.strip_prefix('$') else { return Ok(text.to_owned()) };
+    let braced = rest.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let variable = braced.unwrap_or(rest);
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if variable.is_empty() || !variable.chars().all(is_name) {
+        return Ok(text.to_owned());
+    }
+    present(environment, variable).ok_or_else(|| format!("the variable `{variable}` it names is not set"))
+}

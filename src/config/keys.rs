@@ -1,0 +1,275 @@
+//! The one table of settings: name, field, default, flag, help. The reader of files, of the
+//! environment, `config get` and `set`, the manual and the README take all they know from here.
+
+use super::value::{Fault, Field, Value, quoted};
+use super::{Config, near};
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
+
+/// One setting: a field of `T`, and all that is said about it.
+#[derive(Debug)]
+pub struct Setting<T: 'static> {
+    /// The name as in the file, with dots; in a table of an upstream, what follows the table's name.
+    pub name: &'static str,
+    /// Where it goes and what it may hold.
+    pub field: Field<T>,
+    /// The default, as it would be written in the environment; `None` is unset, `""` an empty list.
+    pub default: Option<&'static str>,
+    /// The flag of the command line that sets it.
+    pub flag: Option<&'static str>,
+    /// One clause for the manual.
+    pub help: &'static str,
+}
+
+impl Setting<Config> {
+    /// The variable of the environment that sets it.
+    pub fn variable(&self) -> String {
+        format!("IFLOW2API_{}", self.name.replace('.', "_").to_ascii_uppercase())
+    }
+}
+
+/// One `[upstream.NAME]` table as it was written.
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs, reason = "each field is a row of `UPSTREAM_SETTINGS`, which says what it is")]
+pub struct UpstreamTable {
+    pub preset: Option<String>,
+    pub base_url: Option<String>,
+    pub key: Option<Secret>,
+    pub key_env: Option<String>,
+    pub headers: Vec<(String, Secret)>,
+    pub models: Vec<String>,
+    pub max_output: Option<u64>,
+}
+
+const fn row(
+    name: &'static str,
+    field: Field<Config>,
+    default: Option<&'static str>,
+    flag: Option<&'static str>,
+    help: &'static str,
+) -> Setting<Config> {
+    Setting { name, field, default, flag, help }
+}
+
+const fn upstream_row(
+    name: &'static str,
+    field: Field<UpstreamTable>,
+    help: &'static str,
+) -> Setting<UpstreamTable> {
+    Setting { name, field, default: None, flag: None, help }
+}
+
+/// The settings that stand once.
+#[rustfmt::skip]
+pub static SETTINGS: &[Setting<Config>] = &[
+    row("default_upstream", Field::Name(|config| &mut config.default_upstream), None, Some("--upstream"),
+        "the upstream of models that no other is known for; without it the first one"),
+    row("default_model", Field::Text(|config| &mut config.default_model), None, None,
+        "the model of calls that name none, or one that no upstream has"),
+    row("server.host", Field::Address(|config| &mut config.server.host), Some("127.0.0.1"), Some("--host"),
+        "the IP address to listen on"),
+    row("server.port", Field::Port(|config| &mut config.server.port), Some("8000"), Some("--port"),
+        "the port to listen on; 0 takes a free one"),
+    row("server.keys", Field::Secrets(|config| &mut config.server.keys), Some(""), None,
+        "keys that callers must show; needed to listen beyond loopback"),
+    row("server.allowed_hosts", Field::List(|config| &mut config.server.allowed_hosts), Some(""), None,
+        "host names other than localhost under which callers may reach the server"),
+    row("server.allowed_origins", Field::List(|config| &mut config.server.allowed_origins), Some(""), None,
+        "browser origins that may call; none by default"),
+    row("server.max_body", Field::Size(|config| &mut config.server.max_body), Some("32MiB"), None,
+        "the largest request body"),
+    row("server.drain", Field::Duration(|config| &mut config.server.drain), Some("30s"), None,
+        "how long open streams may go on after an interrupt"),
+    row("timeout.connect", Field::Duration(|config| &mut config.timeout.connect), Some("10s"), None,
+        "how long connecting to an upstream may take"),
+    row("timeout.first_byte", Field::Duration(|config| &mut config.timeout.first_byte), Some("600s"), None,
+        "how long an upstream may take until it begins to answer"),
+    row("timeout.idle", Field::Duration(|config| &mut config.timeout.idle), Some("300s"), None,
+        "how long an upstream may be silent within an answer"),
+    row("timeout.hold", Field::Duration(|config| &mut config.timeout.hold), Some("8s"), None,
+        "how long the head of a stream waits for the upstream's first frame"),
+    row("timeout.ping", Field::Duration(|config| &mut config.timeout.ping), Some("10s"), None,
+        "how long a stream is silent before the caller gets a sign of life"),
+];
+
+/// The settings of each `[upstream.NAME]` table.
+#[rustfmt::skip]
+pub static UPSTREAM_SETTINGS: &[Setting<UpstreamTable>] = &[
+    upstream_row("preset", Field::Text(|table| &mut table.preset),
+        "the provider whose habits it has; by default the one of the table's name, else `openai`"),
+    upstream_row("base_url", Field::BaseUrl(|table| &mut table.base_url),
+        "where its API is, with or without `/v1`; by default the preset's"),
+    upstream_row("key", Field::Secret(|table| &mut table.key),
+        "the key to sign in with"),
+    upstream_row("key_env", Field::Text(|table| &mut table.key_env),
+        "the variable of the environment that holds the key"),
+    upstream_row("models", Field::List(|table| &mut table.models),
+        "its models, where it cannot list them itself"),
+    upstream_row("max_output", Field::Count(|table| &mut table.max_output),
+        "the most tokens an answer of it may have"),
+    upstream_row("headers.NAME", Field::Headers(|table| &mut table.headers),
+        "a header to send with each request"),
+];
+
+/// A variable of the environment that is more than the value of one setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// One clause for the manual.
+    pub help: &'static str,
+}
+
+pub(super) const CONFIG_VARIABLE: &str = "IFLOW2API_CONFIG";
+pub(super) const BASE_URL_VARIABLE: &str = "IFLOW2API_BASE_URL";
+pub(super) const API_KEY_VARIABLE: &str = "IFLOW2API_API_KEY";
+pub(super) const IFLOW_KEY_VARIABLE: &str = "IFLOW_API_KEY";
+
+/// The variables beside those of [`SETTINGS`].
+pub static VARIABLES: &[Variable] = &[
+    Variable { name: CONFIG_VARIABLE, help: "the configuration file, as `--config`" },
+    Variable { name: BASE_URL_VARIABLE, help: "the base URL of an upstream called `env`" },
+    Variable { name: API_KEY_VARIABLE, help: "the key of the upstream `env`" },
+    Variable { name: IFLOW_KEY_VARIABLE, help: "the key of the upstream `iflow`, if it has no other" },
+];
+
+/// What a dotted name stands for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place<'a> {
+    /// A table of settings.
+    Section,
+    /// A setting that stands once.
+    Once(&'static Setting<Config>),
+    /// A setting of the named upstream.
+    Upstream(&'a str, &'static Setting<UpstreamTable>),
+}
+
+impl Place<'_> {
+    /// What may stand there in the file.
+    pub(super) fn shape(self) -> &'static str {
+        match self {
+            Self::Section => "a table",
+            Self::Once(setting) => setting.field.shape(),
+            Self::Upstream(_, setting) => setting.field.shape(),
+        }
+    }
+
+    /// Reads a line of text as a value of this setting and judges it.
+    pub(super) fn read(self, name: &str, text: &str) -> Result<Value, Fault> {
+        let value = match self {
+            Self::Section => return Err(not_a_setting(name)),
+            Self::Once(setting) => setting.field.read(text)?,
+            Self::Upstream(_, setting) => setting.field.read(text)?,
+        };
+        self.check(name, value)
+    }
+
+    /// Judges a value; returns it in the form in which it is kept.
+    pub(super) fn check(self, name: &str, value: Value) -> Result<Value, Fault> {
+        match self {
+            Self::Section => Err(not_a_setting(name)),
+            Self::Once(setting) => setting.field.store(&mut Config::blank(), name, value),
+            Self::Upstream(_, setting) => setting.field.store(&mut UpstreamTable::default(), name, value),
+        }
+    }
+}
+
+fn not_a_setting(name: &str) -> Fault {
+    let listed: Vec<String> = children(name).into_iter().map(|child| format!("`{name}.{child}`")).collect();
+    let fault = Fault::new("is a table of settings, not a setting");
+    if listed.is_empty() { fault } else { fault.with_hint(format!("it holds {}", listed.join(", "))) }
+}
+
+/// Finds what a dotted name stands for; `None` if for nothing.
+pub(super) fn place(name: &str) -> Option<Place<'_>> {
+    if let Some(setting) = SETTINGS.iter().find(|setting| setting.name == name) {
+        return Some(Place::Once(setting));
+    }
+    let Some(rest) = name.strip_prefix("upstream.") else {
+        return (name == "upstream" || !children(name).is_empty()).then_some(Place::Section);
+    };
+    let (upstream, leaf) = rest.split_once('.').unwrap_or((rest, ""));
+    if !is_upstream_name(upstream) {
+        return None;
+    }
+    if matches!(leaf, "headers") || (leaf.is_empty() && !rest.contains('.')) {
+        return Some(Place::Section);
+    }
+    let leaf = if leaf.starts_with("headers.") { "headers.NAME" } else { leaf };
+    let setting = UPSTREAM_SETTINGS.iter().find(|setting| setting.name == leaf)?;
+    Some(Place::Upstream(upstream, setting))
+}
+
+/// Finds the setting of a name that a person gave.
+///
+/// # Errors
+/// `Usage`, with near names, if there is none.
+pub(super) fn require(name: &str) -> Result<Place<'_>> {
+    place(name).ok_or_else(|| {
+        let error = Error::new(ErrorKind::Usage, format!("there is no setting {}", quoted(name)));
+        match hint(name) {
+            Some(hint) => error.with_hint(hint),
+            None => error.with_hint("`iflow2api config show` lists the settings"),
+        }
+    })
+}
+
+/// Names near to a full name that is not known.
+pub(super) fn hint(name: &str) -> Option<String> {
+    let (table, leaf) = name.rsplit_once('.').unwrap_or(("", name));
+    let siblings = children(table);
+    let full =
+        |sibling: &&str| if table.is_empty() { (*sibling).to_owned() } else { format!("{table}.{sibling}") };
+    let siblings: Vec<String> = siblings.iter().map(full).collect();
+    near::hint(name, siblings.iter().map(String::as_str))
+        .or_else(|| near::hint(name, SETTINGS.iter().map(|setting| setting.name)))
+        .or_else(|| {
+            let ends_so = |setting: &&Setting<Config>| setting.name.rsplit('.').next() == Some(leaf);
+            let setting = SETTINGS.iter().find(ends_so)?;
+            Some(format!("did you mean `{}`?", setting.name))
+        })
+}
+
+/// The names that may stand in a table; the top of the file is `""`.
+pub(super) fn children(table: &str) -> Vec<&'static str> {
+    let inside = table.strip_prefix("upstream.").is_some_and(|name| !name.contains('.'));
+    if inside {
+        let first = |setting: &'static Setting<UpstreamTable>| setting.name.split('.').next();
+        return UPSTREAM_SETTINGS.iter().filter_map(first).collect();
+    }
+    let below = |setting: &'static Setting<Config>| {
+        let rest = match table {
+            "" => setting.name,
+            _ => setting.name.strip_prefix(table)?.strip_prefix('.')?,
+        };
+        rest.split('.').next()
+    };
+    let mut names: Vec<&'static str> = SETTINGS.iter().filter_map(below).collect();
+    if table.is_empty() {
+        names.push("upstream");
+    }
+    names.dedup();
+    names
+}
+
+/// The tables a setting stands in, and its name there.
+pub(super) fn parts(name: &str) -> Vec<&str> {
+    name.splitn(if name.starts_with("upstream.") { 4 } else { 2 }, '.').collect()
+}
+
+/// Whether a name can be an upstream's: what TOML takes as a bare key, so that it needs no quotes
+/// in a dotted name and has no slash of `upstream/model`.
+pub(super) fn is_upstream_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+/// The header that `upstream.NAME.headers.HEADER` names.
+pub(super) fn header_of(name: &str) -> Result<&str, Fault> {
+    let header = parts(name).get(3).copied().unwrap_or("");
+    // RFC 9110, section 5.6.2: token.
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if header.is_empty() || !header.bytes().all(is_token) {
+        return Err(Fault::new("must bear the name of a header, such as `x-team`"));
+    }
+    Ok(header)
+}

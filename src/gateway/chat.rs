@@ -1,0 +1,137 @@
+//! A call on the OpenAI face.
+
+use super::flow::{self, Opening};
+use super::relay::{self, Asked, Relay};
+use super::route::Route;
+use super::{Answer, Call, Gateway, Reply};
+use crate::error::{Error, Result};
+use crate::policy;
+use crate::translate::{check, tokens};
+use crate::upstream::FrameStream;
+use crate::wire::json::Raw;
+use crate::wire::openai::{ChatRequest, Chunk, Content, Usage};
+use crate::wire::sse::Frame;
+use futures_util::stream::{BoxStream, StreamExt as _};
+use std::sync::Arc;
+
+/// The model's name of a request.
+///
+/// # Errors
+/// `InvalidRequest` where there is none.
+pub(super) fn model_of(model: Option<&Raw>) -> Result<String> {
+    match model.and_then(Raw::text) {
+        Some(model) if !model.is_empty() => Ok(model.into_owned()),
+        Some(_) => Err(Error::invalid("model", "the model's name is empty")),
+        None if model.is_some_and(|model| !model.is_null()) => {
+            Err(Error::invalid("model", "expected a string, the model's name"))
+        }
+        None => Err(Error::invalid("model", "the model's name is missing")),
+    }
+}
+
+impl Gateway {
+    /// A call on the OpenAI face.
+    ///
+    /// # Errors
+    /// What the request, the upstream or we got wrong, before anything was answered.
+    pub async fn chat(&self, mut request: ChatRequest, call: &Call) -> Result<Reply> {
+        let model = model_of(request.get("model"))?;
+        call.meter.note(|record| record.model.clone_from(&model));
+        check::chat(&request)?;
+        let route = self.route(&model)?;
+        call.meter.note(|record| record.upstream = route.upstream.name().to_owned());
+        let renamed = (route.model != model).then_some(model);
+        if renamed.is_some() {
+            request.set("model", Raw::of(&route.model));
+        }
+        let fitted = policy::request::fit(&mut request, route.upstream.profile());
+        let asked = Asked {
+            upstream: route.upstream.name().to_owned(),
+            renamed,
+            wants_usage: !fitted.usage_is_ours,
+            seed: call.id.chars().filter(char::is_ascii_alphanumeric).collect(),
+        };
+        let answer = if request.is_stream() {
+            self.chat_stream(&route, request, asked, call).await?
+        } else {
+            let body = route.upstream.complete("/chat/completions", request.to_bytes()).await?;
+            call.meter.first_byte();
+            let estimate = |chunk: &Chunk| estimate(&request, chunk, &route.model);
+            let (body, usage) =
+                relay::whole(&asked, body, estimate).map_err(|error| route.upstream.mask(error))?;
+            note_usage(call, Some(usage));
+            Answer::Whole(body)
+        };
+        Ok(Reply {
+            answer,
+            upstream: route.upstream.name().to_owned(),
+            model: route.model,
+            warnings: Vec::new(),
+        })
+    }
+
+    async fn chat_stream(
+        &self,
+        route: &Route,
+        request: ChatRequest,
+        asked: Asked,
+        call: &Call,
+    ) -> Result<Answer> {
+        let upstream = Arc::clone(&route.upstream);
+        let body = request.to_bytes();
+        let opening = {
+            let upstream = Arc::clone(&upstream);
+            async move { upstream.stream(body).await }
+        };
+        let (frames, late) = opened(flow::open(opening, self.patience.hold).await?);
+        let first = call.meter.clone();
+        let readings = frames.map(move |frame| {
+            first.first_byte();
+            let frame = frame?;
+            let reading = upstream.read(&frame)?;
+            Ok((frame, reading))
+        });
+        let call = call.clone();
+        let relayed = flow::drive(readings, Relay::new(asked), move |relay| note_usage(&call, relay.usage()));
+        let sign = Frame::comment(": keep-alive\n\n");
+        let head = futures_util::stream::iter(late.then(|| sign.clone()));
+        Ok(Answer::Stream(flow::keep_alive(head.chain(relayed), self.patience.ping, sign)))
+    }
+}
+
+/// The frames of a stream that is open, or of one that will be; and whether it is late.
+pub(super) fn opened(opening: Opening<FrameStream>) -> (BoxStream<'static, Result<Frame>>, bool) {
+    match opening {
+        Opening::Open(frames) => (frames, false),
+        Opening::Late(opening) => {
+            let frames = futures_util::stream::once(opening).map(|opened| match opened {
+                Ok(frames) => frames,
+                Err(error) => futures_util::stream::once(std::future::ready(Err(error))).boxed(),
+            });
+            (frames.flatten().boxed(), true)
+        }
+    }
+}
+
+/// Notes the tokens of an answer.
+pub(super) fn note_usage(call: &Call, usage: Option<Usage>) {
+    if let Some(usage) = usage {
+        call.meter.note(|record| {
+            record.tokens_in = Some(usage.prompt_tokens);
+            record.tokens_out = Some(usage.completion_tokens);
+        });
+    }
+}
+
+/// Our own count of a whole answer that came without one (D09).
+fn estimate(request: &ChatRequest, chunk: &Chunk, model: &str) -> Usage {
+    let vocabulary = tokens::Vocabulary::of_model(model);
+    let choices = chunk.choices.as_deref().unwrap_or_default();
+    let texts = choices.iter().flat_map(|choice| [&choice.delta.content, &choice.delta.reasoning_content]);
+    let texts = texts.filter_map(|content| content.as_ref().and_then(Content::as_text));
+    Usage {
+        prompt_tokens: tokens::estimate(vocabulary, request.messages(), request.get("tools")),
+        completion_tokens: texts.map(|text| tokens::count(vocabulary, text)).sum(),
+        ..Usage::default()
+    }
+}

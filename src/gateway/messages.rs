@@ -1,0 +1,179 @@
+//! A call on the Anthropic face.
+
+use super::chat::{model_of, opened};
+use super::flow;
+use super::route::Route;
+use super::{Answer, Call, Gateway, Reply};
+use crate::error::{Error, ErrorKind, Result};
+use crate::policy;
+use crate::policy::calls::CallFilter;
+use crate::policy::thinking::ThinkingFilter;
+use crate::step::{Step as _, Then};
+use crate::translate::request::{Translated, check_call, messages_to_chat};
+use crate::translate::tokens::{self, Vocabulary};
+use crate::translate::{Echo, MessageStream, completion_to_message};
+use crate::upstream::Upstream;
+use crate::wire::anthropic::{Event, Message, MessagesRequest, Usage};
+use crate::wire::openai::{ChatRequest, Reading};
+use crate::wire::sse::Frame;
+use bytes::Bytes;
+use futures_util::stream::StreamExt as _;
+use std::sync::Arc;
+
+/// A request that is ready to be sent, and what its answer needs.
+struct Prepared {
+    route: Route,
+    request: ChatRequest,
+    echo: Echo,
+    seed: String,
+    warnings: Vec<String>,
+    warm_up: bool,
+}
+
+impl Gateway {
+    /// A call on the Anthropic face.
+    ///
+    /// # Errors
+    /// What the request, the upstream or we got wrong, before anything was answered.
+    pub async fn messages(&self, request: MessagesRequest, call: &Call) -> Result<Reply> {
+        let model = model_of(request.get("model"))?;
+        call.meter.note(|record| record.model.clone_from(&model));
+        check_call(&request)?;
+        let stream = request.is_stream();
+        let prepared = self.prepare(request, model, call).await?;
+        call.meter.note(|record| record.upstream = prepared.route.upstream.name().to_owned());
+        let upstream = prepared.route.upstream.name().to_owned();
+        let model = prepared.route.model.clone();
+        let warnings = prepared.warnings.clone();
+        let answer = match (prepared.warm_up, stream) {
+            (true, _) => warmed_up(prepared, stream),
+            (false, true) => self.message_stream(prepared, call).await?,
+            (false, false) => Answer::Whole(whole(prepared, call).await?),
+        };
+        Ok(Reply { answer, upstream, model, warnings })
+    }
+
+    /// How many input tokens a request has, by our own estimate (H01).
+    ///
+    /// # Errors
+    /// `InvalidRequest` where the request cannot be translated.
+    pub async fn count_tokens(&self, request: MessagesRequest, call: &Call) -> Result<u64> {
+        let model = model_of(request.get("model"))?;
+        call.meter.note(|record| record.model.clone_from(&model));
+        let prepared = self.prepare(request, model, call).await?;
+        call.meter.note(|record| record.upstream = prepared.route.upstream.name().to_owned());
+        Ok(prepared.echo.input_tokens)
+    }
+
+    /// Translates a request and counts it, off the executor where it is large.
+    async fn prepare(&self, request: MessagesRequest, model: String, call: &Call) -> Result<Prepared> {
+        let route = self.route(&model)?;
+        let id = call.id.clone();
+        let prepare = move || prepare(request, model, route, &id);
+        tokio::task::spawn_blocking(prepare).await.map_err(|error| {
+            Error::new(ErrorKind::Internal, "the translation of a request was stopped").with_source(error)
+        })?
+    }
+
+    async fn message_stream(&self, prepared: Prepared, call: &Call) -> Result<Answer> {
+        let Prepared { route, request, echo, seed, .. } = prepared;
+        let body = request.to_bytes();
+        drop(request);
+        let upstream = Arc::clone(&route.upstream);
+        let opening = {
+            let upstream = Arc::clone(&upstream);
+            async move { upstream.stream(body).await }
+        };
+        let (frames, late) = opened(flow::open(opening, self.patience.hold).await?);
+        let steps = Then::new(CallFilter::new(seed), ThinkingFilter::new(upstream.profile().inline_think));
+        let mut stream = MessageStream::new(echo);
+        let mut head = Vec::new();
+        if late {
+            stream.start(&mut head);
+        }
+        let first = call.meter.clone();
+        let readings = frames.map(move |frame| {
+            first.first_byte();
+            upstream.read(&frame?)
+        });
+        let call = call.clone();
+        let events = flow::drive(readings, Then::new(steps, stream), move |steps| {
+            note(&call, steps.second().usage());
+        });
+        let frames = futures_util::stream::iter(head).chain(events).map(|event| event.to_frame());
+        Ok(Answer::Stream(flow::keep_alive(frames, self.patience.ping, Event::Ping.to_frame())))
+    }
+}
+
+fn prepare(request: MessagesRequest, model: String, route: Route, call_id: &str) -> Result<Prepared> {
+    let profile = route.upstream.profile();
+    let translated = messages_to_chat(&request, &route.model, &profile.dialect)?;
+    let Translated { request: mut chat, names, ids, thinking, losses, .. } = translated;
+    let fitted = policy::request::fit(&mut chat, profile);
+    let mut warnings = losses.lines();
+    if let Some((asked, limit)) = fitted.clamped {
+        tracing::debug!(asked, limit, "max_tokens was lowered to what the upstream allows");
+    }
+    for loss in losses.iter() {
+        tracing::warn!(path = loss.path, why = loss.why, "left out of a request");
+    }
+    warnings.truncate(8);
+    let vocabulary = Vocabulary::of_model(&route.model);
+    let seed: String = call_id.chars().filter(char::is_ascii_alphanumeric).collect();
+    let echo = Echo {
+        id: format!("msg_{}", seed.strip_prefix("req").unwrap_or(&seed)),
+        model,
+        input_tokens: tokens::estimate(vocabulary, chat.messages(), chat.get("tools")),
+        thinking,
+        stops: translated.stops,
+        local_stops: translated.local_stops,
+        prefix: translated.prefix,
+        single_call: translated.single_call,
+        names,
+        ids,
+        vocabulary,
+        profile: profile.id.to_owned(),
+    };
+    Ok(Prepared { route, request: chat, echo, seed, warnings, warm_up: translated.warm_up })
+}
+
+async fn whole(prepared: Prepared, call: &Call) -> Result<Bytes> {
+    let Prepared { route, request, echo, seed, .. } = prepared;
+    let body = route.upstream.complete("/chat/completions", request.to_bytes()).await?;
+    call.meter.first_byte();
+    let message =
+        read_whole(&route.upstream, body, echo, seed).map_err(|error| route.upstream.mask(error))?;
+    note(call, message.usage);
+    let body = serde_json::to_vec(&message);
+    body.map(Bytes::from)
+        .map_err(|error| Error::new(ErrorKind::Internal, "a message could not be written").with_source(error))
+}
+
+/// Takes a whole completion through the same steps as a stream.
+fn read_whole(upstream: &Upstream, body: Bytes, echo: Echo, seed: String) -> Result<Message> {
+    let reading = upstream.read(&Frame::data(body))?;
+    let mut steps = Then::new(CallFilter::new(seed), ThinkingFilter::new(upstream.profile().inline_think));
+    let mut readings = Vec::new();
+    steps.push(reading, &mut readings)?;
+    steps.push(Reading::Done, &mut readings)?;
+    completion_to_message(readings, echo)
+}
+
+/// Nothing was asked for but to be ready (A30): answered here.
+fn warmed_up(prepared: Prepared, stream: bool) -> Answer {
+    let mut events = Vec::new();
+    MessageStream::new(prepared.echo).end_at_once(&mut events);
+    if stream {
+        let frames: Vec<Frame> = events.iter().map(Event::to_frame).collect();
+        return Answer::Stream(futures_util::stream::iter(frames).boxed());
+    }
+    let message = crate::translate::response::assemble(events).ok();
+    Answer::Whole(message.and_then(|message| serde_json::to_vec(&message).ok()).unwrap_or_default().into())
+}
+
+fn note(call: &Call, usage: Usage) {
+    call.meter.note(|record| {
+        record.tokens_in = Some(usage.input_tokens + usage.cache_read_input_tokens);
+        record.tokens_out = Some(usage.output_tokens);
+    });
+}

@@ -1,0 +1,60 @@
+//! What one call was: filled in on its way by whoever learns it, read once at its end.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What is known of a call so far.
+#[derive(Debug, Clone, Default)]
+pub struct Record {
+    /// The model the caller asked for.
+    pub model: String,
+    /// The upstream that answers.
+    pub upstream: String,
+    /// From the call's start to the upstream's first frame, or the whole answer.
+    pub first_byte: Option<Duration>,
+    /// Prompt tokens, those read from a cache included.
+    pub tokens_in: Option<u64>,
+    /// Completion tokens, reasoning included.
+    pub tokens_out: Option<u64>,
+    /// How often the upstream was asked again.
+    pub retries: u32,
+    /// The kind of a failure inside a stream, whose status was spent.
+    pub failure: Option<String>,
+}
+
+/// The shared record of one call. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Meter {
+    started: Instant,
+    record: Arc<Mutex<Record>>,
+}
+
+impl Meter {
+    /// A call that starts now.
+    pub fn start() -> Self {
+        Self { started: Instant::now(), record: Arc::default() }
+    }
+
+    /// The time since the call's start.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Notes what was learnt.
+    pub fn note(&self, change: impl FnOnce(&mut Record)) {
+        change(&mut self.record.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Notes that the first of the upstream's answer is here; later calls change nothing.
+    pub fn first_byte(&self) {
+        let elapsed = self.elapsed();
+        self.note(|record| {
+            record.first_byte.get_or_insert(elapsed);
+        });
+    }
+
+    /// What is known by now.
+    pub fn record(&self) -> Record {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

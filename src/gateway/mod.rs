@@ -1,0 +1,111 @@
+//! One call from end to end: route, translate, send, meter, answer.
+
+use crate::upstream::Upstream;
+use crate::wire::sse::Frame;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+mod chat;
+mod flow;
+mod messages;
+pub mod meter;
+mod models;
+mod passthrough;
+pub mod relay;
+mod route;
+
+pub use meter::Meter;
+pub use models::ModelEntry;
+
+/// What the way in knows of a call beside its body.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The call's id, which goes out as `x-request-id` and `request-id`.
+    pub id: String,
+    /// Where the call's figures are kept.
+    pub meter: Meter,
+}
+
+/// The body of an answer.
+pub enum Answer {
+    /// One JSON body.
+    Whole(Bytes),
+    /// Events, made here or passed through. Dropping it drops the upstream's request.
+    Stream(BoxStream<'static, Frame>),
+}
+
+/// An answer, and what its headers say.
+pub struct Reply {
+    /// The body.
+    pub answer: Answer,
+    /// The upstream that answers (`x-iflow2api-upstream`).
+    pub upstream: String,
+    /// The model's name there (`x-iflow2api-model`).
+    pub model: String,
+    /// What was changed on the way, as a person would want to know (`x-iflow2api-warning`).
+    pub warnings: Vec<String>,
+}
+
+/// A path that is passed through as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passthrough {
+    /// `/v1/embeddings`
+    Embeddings,
+    /// `/v1/completions`
+    Completions,
+}
+
+/// How long a caller is kept waiting in silence.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// How long the head of a stream is held for the upstream's first frame (B29).
+    pub hold: Duration,
+    /// After how much silence a stream gets a sign of life (B05).
+    pub ping: Duration,
+}
+
+/// What the gateway lends.
+pub struct Settings {
+    /// The upstreams; the first is the default one.
+    pub upstreams: Vec<Upstream>,
+    /// The model that an unknown `claude-*` name means.
+    pub default_model: Option<String>,
+    /// Models that the user names for an upstream, in the order of `upstreams`.
+    pub models: Vec<Vec<String>>,
+    /// How long a caller is kept waiting in silence.
+    pub patience: Patience,
+}
+
+/// The core: all calls go through here, whoever makes them.
+pub struct Gateway {
+    upstreams: Vec<models::Offer>,
+    default_model: Option<String>,
+    patience: Patience,
+}
+
+impl Gateway {
+    /// A gateway over these upstreams. Nothing is sent.
+    pub fn new(settings: Settings) -> Self {
+        let mut named = settings.models.into_iter();
+        let upstreams = settings.upstreams.into_iter();
+        Self {
+            upstreams: upstreams
+                .map(|up| models::Offer::new(Arc::new(up), named.next().unwrap_or_default()))
+                .collect(),
+            default_model: settings.default_model,
+            patience: settings.patience,
+        }
+    }
+
+    /// The default upstream's name, if there is any.
+    pub fn default_upstream(&self) -> Option<&str> {
+        self.upstreams.first().map(|offer| offer.upstream.name())
+    }
+
+    /// The model that an unknown `claude-*` name means, as far as it is known.
+    pub fn default_model(&self) -> Option<&str> {
+        self.default_model.as_deref()
+    }
+}

@@ -1,0 +1,53 @@
+//! Bodies that no rule touches but the model's name: embeddings and plain completions.
+
+use super::{Answer, Call, Gateway, Passthrough, Reply, flow};
+use crate::error::Result;
+use crate::wire::json::{Members, Raw};
+use crate::wire::sse::Frame;
+use bytes::Bytes;
+use futures_util::stream::StreamExt as _;
+
+impl Passthrough {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Embeddings => "/embeddings",
+            Self::Completions => "/completions",
+        }
+    }
+}
+
+impl Gateway {
+    /// Passes a body on to a path that no rule touches but the model's name.
+    ///
+    /// # Errors
+    /// As [`Gateway::chat`].
+    pub async fn pass(&self, path: Passthrough, body: Bytes, call: &Call) -> Result<Reply> {
+        let mut members = Members::parse(&body).map_err(crate::wire::body::syntax_error)?;
+        let model = super::chat::model_of(members.get("model"))?;
+        call.meter.note(|record| record.model.clone_from(&model));
+        let route = self.route(&model)?;
+        call.meter.note(|record| record.upstream = route.upstream.name().to_owned());
+        let body = if route.model == model {
+            body
+        } else {
+            members.set("model", Raw::of(&route.model));
+            members.to_raw().bytes()
+        };
+        let stream = members.get("stream").and_then(Raw::bool) == Some(true);
+        let answer = if stream {
+            let frames = route.upstream.raw_stream(path.path(), body).await?;
+            let frames = frames.scan((), |(), frame| std::future::ready(frame.ok()));
+            let sign = Frame::comment(": keep-alive\n\n");
+            Answer::Stream(flow::keep_alive(frames, self.patience.ping, sign))
+        } else {
+            Answer::Whole(route.upstream.complete(path.path(), body).await?)
+        };
+        call.meter.first_byte();
+        Ok(Reply {
+            answer,
+            upstream: route.upstream.name().to_owned(),
+            model: route.model,
+            warnings: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,48 @@
+//! Which upstream a model's name means, and what the model is called there.
+
+use super::Gateway;
+use crate::error::{Error, ErrorKind, Result};
+use crate::upstream::Upstream;
+use std::sync::Arc;
+
+/// Where a call goes.
+#[derive(Clone)]
+pub struct Route {
+    /// The upstream.
+    pub upstream: Arc<Upstream>,
+    /// The model's name there.
+    pub model: String,
+}
+
+impl Gateway {
+    /// Finds the upstream for a model's name: `upstream/model`, a model that one upstream lists,
+    /// a `claude-*` name that means the default model, and else the default upstream as it is.
+    ///
+    /// # Errors
+    /// `NotConfigured` where there is no upstream at all.
+    pub(super) fn route(&self, name: &str) -> Result<Route> {
+        let Some(default) = self.upstreams.first() else {
+            return Err(Error::new(ErrorKind::NotConfigured, "no upstream is set up").with_hint(
+                "start with --upstream URL or --demo, set IFLOW2API_BASE_URL, or run `iflow2api config set upstream.NAME.base_url URL`",
+            ));
+        };
+        let to = |upstream: &Arc<Upstream>, model: &str| {
+            Ok(Route { upstream: Arc::clone(upstream), model: model.to_owned() })
+        };
+        if let Some((prefix, rest)) = name.split_once('/')
+            && let Some(offer) = self.upstreams.iter().find(|offer| offer.upstream.name() == prefix)
+        {
+            return to(&offer.upstream, rest);
+        }
+        if let Some(offer) = self.upstreams.iter().find(|offer| offer.lists(name)) {
+            return to(&offer.upstream, name);
+        }
+        if !name.to_ascii_lowercase().starts_with("claude-") {
+            return to(&default.upstream, name);
+        }
+        match self.default_model.clone().or_else(|| default.first()) {
+            Some(model) if model != name => self.route(&model),
+            _ => to(&default.upstream, name),
+        }
+    }
+}

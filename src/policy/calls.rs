@@ -1,0 +1,223 @@
+//! Which tool call a fragment belongs to: makes of every provider's habit the API's own form.
+//!
+//! Behind this step a call has one number, one id and one name, each said once and before its
+//! arguments, which are pieces of one JSON text (B12–B14, D06).
+
+use crate::error::{Error, ErrorKind};
+use crate::step::{Ending, Step};
+use crate::wire::openai::{Chunk, Content, FunctionDelta, Reading, ToolCallDelta};
+use crate::wire::scan::Scanner;
+use std::hash::Hasher as _;
+
+/// Numbers the calls of every answer of a stream.
+pub struct CallFilter {
+    answers: Vec<Answer>,
+    mint: Mint,
+}
+
+/// Makes ids for calls that come without one; the same answer always gets the same ones.
+struct Mint {
+    seed: String,
+    count: u32,
+}
+
+/// The calls of one answer.
+#[derive(Default)]
+struct Answer {
+    index: u32,
+    calls: Vec<Call>,
+}
+
+/// One call as far as it is known.
+#[derive(Default)]
+struct Call {
+    /// The number that the provider gave it.
+    key: Option<u32>,
+    id: Option<String>,
+    name: Option<String>,
+    /// Whether id and name were passed on.
+    announced: bool,
+    /// Arguments that came before the name.
+    held: String,
+    arguments: Scanner,
+    /// Length and hash of the arguments so far, to know them again when they are sent once more.
+    length: usize,
+    hash: fnv::FnvHasher,
+}
+
+impl CallFilter {
+    /// A filter for one stream; `seed` makes minted ids its own, as `[a-zA-Z0-9]+`.
+    pub fn new(seed: impl Into<String>) -> Self {
+        Self { answers: Vec::new(), mint: Mint { seed: seed.into(), count: 0 } }
+    }
+
+    /// Puts the tool calls of one chunk into the API's own form.
+    pub fn normalise(&mut self, chunk: &mut Chunk) {
+        for choice in chunk.choices.iter_mut().flatten() {
+            if choice.delta.tool_calls.is_empty() {
+                continue;
+            }
+            let fragments = std::mem::take(&mut choice.delta.tool_calls);
+            let several = fragments.len() > 1;
+            let answer = find_answer(&mut self.answers, choice.index);
+            for (position, fragment) in fragments.into_iter().enumerate() {
+                let position = several.then(|| u32::try_from(position).unwrap_or(u32::MAX));
+                answer.take(fragment, position, &mut self.mint, &mut choice.delta.tool_calls);
+            }
+        }
+    }
+
+    /// A call that has arguments and no name, at the end of a stream.
+    pub fn nameless(&self) -> Option<Error> {
+        let mut calls = self.answers.iter().flat_map(|answer| &answer.calls);
+        let nameless = calls.any(|call| !call.announced && !call.held.is_empty());
+        nameless.then(|| Error::new(ErrorKind::BadAnswer, "upstream sent a tool call without a name"))
+    }
+}
+
+impl Step for CallFilter {
+    type In = Reading;
+    type Out = Reading;
+
+    fn push(&mut self, mut item: Reading, out: &mut Vec<Reading>) -> Result<(), Error> {
+        match &mut item {
+            Reading::Chunk(chunk) => self.normalise(chunk),
+            Reading::Done => {
+                if let Some(error) = self.nameless() {
+                    return Err(error);
+                }
+            }
+        }
+        out.push(item);
+        Ok(())
+    }
+
+    fn finish(&mut self, _ending: Ending<'_>, _out: &mut Vec<Reading>) {}
+}
+
+fn find_answer(answers: &mut Vec<Answer>, index: u32) -> &mut Answer {
+    let at = answers.iter().position(|answer| answer.index == index).unwrap_or_else(|| {
+        answers.push(Answer { index, calls: Vec::new() });
+        answers.len() - 1
+    });
+    let Some(answer) = answers.get_mut(at) else { unreachable!("the position was just found or made") };
+    answer
+}
+
+impl Answer {
+    fn take(
+        &mut self,
+        fragment: ToolCallDelta,
+        position: Option<u32>,
+        mint: &mut Mint,
+        out: &mut Vec<ToolCallDelta>,
+    ) {
+        let at = self.locate(&fragment, position);
+        let at = at.unwrap_or_else(|| {
+            self.calls.push(Call { key: fragment.index.or(position), ..Call::default() });
+            self.calls.len() - 1
+        });
+        let Some(call) = self.calls.get_mut(at) else { return };
+        if call.id.is_none() {
+            call.id = fragment.id.filter(|id| !id.is_empty());
+        }
+        if call.name.is_none() {
+            call.name = fragment.function.name.filter(|name| !name.is_empty());
+        }
+        let piece = match fragment.function.arguments {
+            Some(Content::Text(text)) => text,
+            Some(Content::Other(raw)) if !raw.is_null() => raw.compact().as_str().to_owned(),
+            Some(Content::Other(_)) | None => String::new(),
+        };
+        self.append(at, piece, mint, out);
+    }
+
+    /// The call that a fragment belongs to; absent where it starts one (B12).
+    fn locate(&self, fragment: &ToolCallDelta, position: Option<u32>) -> Option<usize> {
+        let id = fragment.id.as_deref().filter(|id| !id.is_empty());
+        let name = fragment.function.name.as_deref().filter(|name| !name.is_empty());
+        let at = match (fragment.index, id) {
+            (Some(index), _) => self.calls.iter().rposition(|call| call.key == Some(index)),
+            (None, Some(id)) => return self.calls.iter().rposition(|call| call.id.as_deref() == Some(id)),
+            (None, None) => match position {
+                Some(_) => self.calls.iter().rposition(|call| call.key == position),
+                None => self.calls.len().checked_sub(1),
+            },
+        }?;
+        let call = self.calls.get(at)?;
+        let other_id = matches!((id, call.id.as_deref()), (Some(new), Some(old)) if new != old);
+        let over = call.arguments.is_complete();
+        // Without a number, every whole call says its name; with one, only another name tells.
+        let other_name = match (name, call.name.as_deref()) {
+            (Some(new), Some(old)) if over && id.is_none() => fragment.index.is_none() || new != old,
+            _ => false,
+        };
+        (!other_id && !other_name).then_some(at)
+    }
+
+    /// Appends arguments to a call, and starts another where they hold a second value (B14).
+    fn append(&mut self, at: usize, piece: String, mint: &mut Mint, out: &mut Vec<ToolCallDelta>) {
+        let Some(call) = self.calls.get_mut(at) else { return };
+        let was_complete = call.arguments.is_complete();
+        if was_complete && (piece.trim().is_empty() || call.is_repeated_by(&piece)) {
+            call.announce(at, String::new(), mint, out);
+            return;
+        }
+        let end = if was_complete { Some(0) } else { call.arguments.feed(&piece) };
+        let second =
+            end.filter(|&end| piece.get(end..).is_some_and(|rest| rest.trim_start().starts_with('{')));
+        let Some(end) = second else {
+            call.remember(&piece);
+            call.announce(at, piece, mint, out);
+            return;
+        };
+        let (first, rest) = piece.split_at(end);
+        call.remember(first);
+        call.announce(at, first.to_owned(), mint, out);
+        let next = Call { key: call.key, name: call.name.clone(), ..Call::default() };
+        let rest = rest.trim_start().to_owned();
+        self.calls.push(next);
+        self.append(self.calls.len() - 1, rest, mint, out);
+    }
+}
+
+impl Call {
+    fn remember(&mut self, piece: &str) {
+        self.length += piece.len();
+        self.hash.write(piece.as_bytes());
+    }
+
+    /// Whether a piece starts with all that came before.
+    fn is_repeated_by(&self, piece: &str) -> bool {
+        let Some(head) = piece.get(..self.length) else { return false };
+        let mut hash = fnv::FnvHasher::default();
+        hash.write(head.as_bytes());
+        hash.finish() == self.hash.finish()
+    }
+
+    /// Passes a piece on, with id and name if they were not said yet; holds it until the name is known.
+    fn announce(&mut self, at: usize, piece: String, mint: &mut Mint, out: &mut Vec<ToolCallDelta>) {
+        let index = u32::try_from(at).ok();
+        if self.announced {
+            if !piece.is_empty() {
+                let function = FunctionDelta { name: None, arguments: Some(Content::Text(piece)) };
+                out.push(ToolCallDelta { index, id: None, function });
+            }
+            return;
+        }
+        self.held.push_str(&piece);
+        let Some(name) = &self.name else { return };
+        self.announced = true;
+        let id = self.id.get_or_insert_with(|| mint.next()).clone();
+        let arguments = Some(Content::Text(std::mem::take(&mut self.held)));
+        let function = FunctionDelta { name: Some(name.clone()), arguments };
+        out.push(ToolCallDelta { index, id: Some(id), function });
+    }
+}
+
+impl Mint {
+    fn next(&mut self) -> String {
+        self.count += 1;
+        format!("call_{}{:02}", self.seed, self.count)
+    }
+}

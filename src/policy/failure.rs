@@ -1,0 +1,343 @@
+//! What a provider's refusal means: status and body, or an error inside a stream, to an [`Error`].
+//!
+//! Sending again, or elsewhere, is decided by others from the error's kind.
+
+use crate::error::{Error, ErrorKind};
+use crate::wire::json::{Kind, Members, Raw};
+use crate::wire::openai::{Chunk, Reading};
+use bytes::Bytes;
+use std::time::Duration;
+
+/// How much of a provider's own words is passed on (C09).
+const MESSAGE_BYTES: usize = 2048;
+
+/// The error that a status other than 2xx means (C03).
+pub fn of_status(upstream: &str, status: u16, retry_after: Option<Duration>, body: &[u8]) -> Error {
+    let said = Said::read(body);
+    refusal(upstream, Some(status), &said).with_retry_after(retry_after)
+}
+
+/// Reads one frame of a stream, or one whole body.
+///
+/// # Errors
+/// The error that the frame says (B28, C07), or `BadAnswer` where it is neither a chunk nor an error.
+pub fn read_frame(upstream: &str, data: &Bytes) -> Result<Reading, Error> {
+    let text = data.trim_ascii();
+    if text == b"[DONE]" {
+        return Ok(Reading::Done);
+    }
+    match serde_json::from_slice::<Chunk>(text) {
+        Ok(chunk) if chunk.choices.is_some() && !mentions_error(text) => Ok(Reading::Chunk(chunk)),
+        Ok(chunk) => match in_band(upstream, text) {
+            Some(error) => Err(error),
+            None if chunk.choices.is_some() || chunk.usage.is_some() => Ok(Reading::Chunk(chunk)),
+            None => Err(not_understood(upstream)),
+        },
+        Err(error) => {
+            Err(in_band(upstream, text).unwrap_or_else(|| not_understood(upstream).with_source(error)))
+        }
+    }
+}
+
+/// The error that an object at status 200 says, if it says one (B28, C07).
+pub fn in_band(upstream: &str, text: &[u8]) -> Option<Error> {
+    let members = Members::parse(&Bytes::copy_from_slice(text)).ok()?;
+    let has_choices = members.some("choices").is_some();
+    let error = members.some("error");
+    if let Some(error) = error.filter(|error| matches!(error.kind(), Kind::Object | Kind::String)) {
+        let status = error.members().as_ref().and_then(status_of).or_else(|| status_of(&members));
+        return Some(refusal(upstream, status, &Said::of(&members)));
+    }
+    if members.is("object", "error") {
+        return Some(refusal(upstream, status_of(&members), &Said::of(&members)));
+    }
+    let code = members.some("status").or_else(|| members.some("code"));
+    let says = ["msg", "message"].iter().any(|key| members.some(key).is_some());
+    if !has_choices && code.is_some() && says {
+        return Some(refusal(upstream, status_of(&members), &Said::of(&members)));
+    }
+    None
+}
+
+/// An answer in which nothing was found that we know.
+pub fn not_understood(upstream: &str) -> Error {
+    Error::new(ErrorKind::BadAnswer, format!("upstream `{upstream}` sent an answer that is no completion"))
+}
+
+/// An answer that says nothing at all (B31).
+pub fn empty(upstream: &str) -> Error {
+    Error::new(ErrorKind::BadAnswer, format!("empty response from upstream `{upstream}`"))
+}
+
+/// An answer that broke off (B27, D08).
+pub fn broken_off() -> Error {
+    Error::new(ErrorKind::BadAnswer, "upstream closed the stream before finishing")
+}
+
+/// A cheap look before the thorough one: whether the text may hold an in-band error.
+fn mentions_error(text: &[u8]) -> bool {
+    memchr::memmem::find(text, b"\"error\"").is_some()
+}
+
+fn status_of(members: &Members) -> Option<u16> {
+    ["status", "code", "status_code", "http_code"].iter().find_map(|key| {
+        let raw = members.some(key)?;
+        let number = raw.u64().or_else(|| raw.text()?.parse().ok())?;
+        u16::try_from(number).ok().filter(|status| (400..600).contains(status))
+    })
+}
+
+/// What a refusal says for itself.
+#[derive(Default)]
+struct Said {
+    message: Option<String>,
+    code: Option<String>,
+    prompt_tokens: Option<u64>,
+    window: Option<u64>,
+}
+
+impl Said {
+    fn read(body: &[u8]) -> Self {
+        let text = body.trim_ascii();
+        match Members::parse(&Bytes::copy_from_slice(text)) {
+            Ok(members) => Self::of(&members),
+            Err(_) => Self { message: plain(text), ..Self::default() },
+        }
+    }
+
+    fn of(outer: &Members) -> Self {
+        let inner = outer.some("error").and_then(Raw::members);
+        let find = |keys: &[&str]| {
+            let places = inner.iter().chain(std::iter::once(outer));
+            places.flat_map(|members| keys.iter().filter_map(|key| members.some(key))).find_map(as_text)
+        };
+        let number =
+            |key| inner.iter().chain(std::iter::once(outer)).find_map(|members| members.some(key)?.u64());
+        Self {
+            message: find(&["message", "msg", "detail", "error", "error_msg"]).map(|text| clip(&text)),
+            code: find(&["code", "type"]),
+            prompt_tokens: number("n_prompt_tokens"),
+            window: number("n_ctx"),
+        }
+    }
+}
+
+fn as_text(raw: &Raw) -> Option<String> {
+    match raw.kind() {
+        Kind::String => raw.text().map(std::borrow::Cow::into_owned).filter(|text| !text.trim().is_empty()),
+        Kind::Number => Some(raw.as_str().to_owned()),
+        Kind::Null | Kind::Bool | Kind::Array | Kind::Object => None,
+    }
+}
+
+/// A body that is not JSON, where a person could read it: no page, no binary.
+fn plain(text: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(text).ok()?.trim();
+    let readable = !text.is_empty() && !text.starts_with('<') && !text.contains("</");
+    readable.then(|| clip(text))
+}
+
+/// One line of at most [`MESSAGE_BYTES`], without control characters.
+fn clip(text: &str) -> String {
+    let mut end = text.len().min(MESSAGE_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let (head, _) = text.split_at(end);
+    head.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
+}
+
+fn refusal(upstream: &str, status: Option<u16>, said: &Said) -> Error {
+    let text = said.message.as_deref().unwrap_or_default();
+    let code = said.code.as_deref().unwrap_or_default();
+    if matches!(status, None | Some(400 | 413 | 422 | 500)) && is_overflow(text, code) {
+        return overflow(said);
+    }
+    let kind = kind_of(status, text, code);
+    let message = match (status, text.is_empty()) {
+        (Some(status), true) => format!("upstream `{upstream}` answered with status {status}"),
+        (_, true) => format!("upstream `{upstream}` answered with an error"),
+        (_, false) => format!("upstream `{upstream}`: {text}"),
+    };
+    let mut error = Error::new(kind, message);
+    if let Some(status) = status {
+        error = error.with_status(status);
+    }
+    if kind == ErrorKind::InvalidRequest && !code.is_empty() {
+        error = error.with_code(code.to_owned());
+    }
+    if kind == ErrorKind::LoginRequired {
+        error = error.with_hint(format!("check the key of upstream `{upstream}`"));
+    }
+    error
+}
+
+/// Table T3.
+fn kind_of(status: Option<u16>, text: &str, code: &str) -> ErrorKind {
+    let lower = text.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word) || code == *word);
+    let out_of_money =
+        has(&["insufficient balance", "insufficient_quota", "insufficient_balance", "余额不足", "1113"]);
+    match status {
+        Some(402) => ErrorKind::QuotaExhausted,
+        Some(429) if out_of_money => ErrorKind::QuotaExhausted,
+        Some(429 | 449) => ErrorKind::RateLimited,
+        Some(401 | 439) => ErrorKind::LoginRequired,
+        Some(403 | 434) => ErrorKind::Forbidden,
+        Some(404) => ErrorKind::NotFound,
+        Some(413) => ErrorKind::TooLarge,
+        Some(408 | 504) => ErrorKind::TimedOut,
+        Some(503 | 529) => ErrorKind::Overloaded,
+        Some(400 | 409 | 422) => ErrorKind::InvalidRequest,
+        _ if has(&["overloaded", "overloaded_error"]) => ErrorKind::Overloaded,
+        None if has(&["rate limit", "rate_limit", "rate_limit_error", "rate_limit_exceeded"]) => {
+            ErrorKind::RateLimited
+        }
+        None if has(&["invalid_request_error"]) => ErrorKind::InvalidRequest,
+        _ => ErrorKind::BadAnswer,
+    }
+}
+
+fn is_overflow(text: &str, code: &str) -> bool {
+    let lower = text.to_lowercase();
+    const CODES: [&str; 2] = ["context_length_exceeded", "exceed_context_size_error"];
+    const WORDS: [&str; 7] = [
+        "maximum context length",
+        "context_length_exceeded",
+        "context size",
+        "context window",
+        "range of input length",
+        "prompt is too long",
+        "exceeds the model's maximum",
+    ];
+    CODES.contains(&code) || WORDS.iter().any(|word| lower.contains(word))
+}
+
+/// The overflow in the words that Anthropic clients know (C04).
+fn overflow(said: &Said) -> Error {
+    let text = said.message.as_deref().unwrap_or_default();
+    let numbers = numbers_of(text);
+    let message = match (said.prompt_tokens, said.window, numbers.as_slice()) {
+        (Some(prompt), Some(window), _) => too_long(prompt, window),
+        // "maximum context length is N tokens. However, you requested M tokens (I in the messages,
+        // O in the completion)"
+        (_, _, &[window, _, input, output, ..]) if input <= window && text.contains("completion") => format!(
+            "input length and `max_tokens` exceed context limit: {input} + {output} > {window}, \
+             decrease input length or `max_tokens` and try again"
+        ),
+        (_, _, &[window, requested, ..]) if requested > window => too_long(requested, window),
+        (_, _, &[requested, window, ..]) if requested > window => too_long(requested, window),
+        _ if text.is_empty() => "prompt is too long".to_owned(),
+        _ => format!("prompt is too long: {text}"),
+    };
+    Error::new(ErrorKind::PromptTooLong, message)
+}
+
+fn too_long(prompt: u64, window: u64) -> String {
+    format!("prompt is too long: {prompt} tokens > {window} maximum")
+}
+
+/// The whole numbers of at least three digits in a text, thousands separated or not.
+fn numbers_of(text: &str) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    let mut digits = String::new();
+    for c in text.chars().chain(std::iter::once(' ')) {
+        match c {
+            '0'..='9' => digits.push(c),
+            ',' | '_' if !digits.is_empty() => {}
+            _ => {
+                if digits.len() >= 3 {
+                    numbers.extend(digits.parse::<u64>());
+                }
+                digits.clear();
+            }
+        }
+    }
+    numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(status: u16, body: &str) -> (ErrorKind, String) {
+        let error = of_status("zai", status, None, body.as_bytes());
+        (error.kind(), error.message().to_owned())
+    }
+
+    #[test]
+    fn statuses_become_kinds() {
+        for (status, expected) in [
+            (400, ErrorKind::InvalidRequest),
+            (401, ErrorKind::LoginRequired),
+            (402, ErrorKind::QuotaExhausted),
+            (403, ErrorKind::Forbidden),
+            (404, ErrorKind::NotFound),
+            (406, ErrorKind::BadAnswer),
+            (408, ErrorKind::TimedOut),
+            (409, ErrorKind::InvalidRequest),
+            (413, ErrorKind::TooLarge),
+            (422, ErrorKind::InvalidRequest),
+            (429, ErrorKind::RateLimited),
+            (500, ErrorKind::BadAnswer),
+            (502, ErrorKind::BadAnswer),
+            (503, ErrorKind::Overloaded),
+            (504, ErrorKind::TimedOut),
+            (521, ErrorKind::BadAnswer),
+            (529, ErrorKind::Overloaded),
+        ] {
+            assert_eq!(kind(status, "").0, expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn the_providers_words_are_kept_and_pages_are_not() {
+        assert_eq!(
+            kind(400, r#"{"error":{"message":"bad `x`","code":"1213"}}"#).1,
+            "upstream `zai`: bad `x`"
+        );
+        assert_eq!(kind(502, "<html>secret</html>").1, "upstream `zai` answered with status 502");
+        assert_eq!(kind(429, r#"{"error":{"code":"1113","message":"no"}}"#).0, ErrorKind::QuotaExhausted);
+    }
+
+    #[test]
+    fn overflows_are_told_in_the_words_that_clients_know() {
+        for (body, expected) in [
+            (
+                r#"{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error","n_prompt_tokens":5000,"n_ctx":4096}}"#,
+                "prompt is too long: 5000 tokens > 4096 maximum",
+            ),
+            (
+                r#"{"error":{"message":"This model's maximum context length is 32768 tokens. However, you requested 40000 tokens (39000 in the messages, 1000 in the completion)."}}"#,
+                "prompt is too long: 40000 tokens > 32768 maximum",
+            ),
+            (
+                r#"{"error":{"message":"This model's maximum context length is 32768 tokens. However, you requested 40000 tokens (8000 in the messages, 32000 in the completion)."}}"#,
+                "input length and `max_tokens` exceed context limit: 8000 + 32000 > 32768, decrease input length or `max_tokens` and try again",
+            ),
+        ] {
+            assert_eq!(kind(400, body), (ErrorKind::PromptTooLong, expected.to_owned()));
+        }
+    }
+
+    #[test]
+    fn errors_at_status_200_are_found() {
+        for (text, expected) in [
+            (r#"{"status":"449","msg":"rate","body":null}"#, ErrorKind::RateLimited),
+            (r#"{"status":"439","msg":"expired","body":null}"#, ErrorKind::LoginRequired),
+            (r#"{"error":{"message":"x","code":502}}"#, ErrorKind::BadAnswer),
+            (r#"{"object":"error","message":"x","code":400}"#, ErrorKind::InvalidRequest),
+            (r#"{"choices":[],"error":{"message":"x","code":"429"}}"#, ErrorKind::RateLimited),
+            ("{}", ErrorKind::BadAnswer),
+            ("null", ErrorKind::BadAnswer),
+            ("{\"choices\":[", ErrorKind::BadAnswer),
+        ] {
+            let read = read_frame("zai", &Bytes::copy_from_slice(text.as_bytes()));
+            assert_eq!(read.err().map(|error| error.kind()), Some(expected), "{text}");
+        }
+        let text = Bytes::from_static(
+            b"{\"choices\":[{\"delta\":{\"content\":\"an \\\"error\\\"\"}}],\"error\":null}",
+        );
+        assert!(matches!(read_frame("zai", &text), Ok(Reading::Chunk(_))));
+    }
+}

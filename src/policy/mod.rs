@@ -1,0 +1,8 @@
+//! The provider's habits as rules; pure.
+
+pub mod calls;
+pub mod failure;
+pub mod presets;
+pub mod profile;
+pub mod request;
+pub mod thinking;

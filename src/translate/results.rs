@@ -1,0 +1,180 @@
+//! Results of tools, and which call each belongs to (A14–A18).
+
+use super::content::{Part, Reader, required_text};
+use super::history::Turn;
+use super::loss::Losses;
+use crate::dialect::Dialect;
+use crate::error::Result;
+use crate::wire::json::{Kind, Members, Raw};
+
+/// What stands for a result that never came.
+const INTERRUPTED: &str = "[no result: the call was interrupted]";
+
+/// One result, as the caller sent it.
+#[derive(Debug, Clone)]
+pub struct ToolResult {
+    /// The id of the call, as the caller knows it.
+    pub id: String,
+    text: String,
+    images: Vec<Members>,
+}
+
+impl ToolResult {
+    /// Reads a `tool_result` block.
+    ///
+    /// # Errors
+    /// `InvalidRequest` with the path where it is malformed.
+    pub fn read(block: &Members, path: &str, reader: Reader<'_>, losses: &mut Losses) -> Result<Self> {
+        let id = required_text(block, "tool_use_id", path)?;
+        let mut texts = Vec::new();
+        let mut images = Vec::new();
+        let content = block.some("content");
+        match content.map(Raw::kind) {
+            Some(Kind::String) => texts.extend(block.text("content").map(std::borrow::Cow::into_owned)),
+            Some(Kind::Array) => {
+                let items = content.and_then(Raw::items).unwrap_or_default();
+                for (index, item) in items.iter().enumerate() {
+                    let path = format!("{path}.content[{index}]");
+                    match inner(item, &path, reader, losses)? {
+                        Part::Text(text) => texts.push(text),
+                        Part::Media(image) => images.push(image),
+                    }
+                }
+            }
+            Some(_) => texts.extend(content.map(|raw| raw.as_str().to_owned())),
+            None => {}
+        }
+        let mut text = texts.join("\n");
+        if block.get("is_error").and_then(Raw::bool) == Some(true) && !text.starts_with("[tool error] ") {
+            text.insert_str(0, "[tool error] ");
+        }
+        Ok(Self { id, text, images })
+    }
+
+    fn message(&self, id: &str, dialect: &Dialect) -> Members {
+        let text = match self.text.as_str() {
+            "" if !self.images.is_empty() => "[image attached]",
+            "" if dialect.nonempty_tool_results => "(no output)",
+            text => text,
+        };
+        let mut content = Raw::of(text);
+        if dialect.tool_image_parts && !self.images.is_empty() {
+            let text = Some(self.text.clone()).filter(|text| !text.is_empty()).map(Part::Text);
+            let parts = text.into_iter().chain(self.images.iter().cloned().map(Part::Media));
+            content = super::content::content(parts.collect());
+        }
+        tool_message(id, content)
+    }
+}
+
+/// One block inside a result (A15).
+fn inner(item: &Raw, path: &str, reader: Reader<'_>, losses: &mut Losses) -> Result<Part> {
+    let Some(block) = item.members() else {
+        return Ok(Part::Text(
+            item.text().map_or_else(|| item.as_str().to_owned(), std::borrow::Cow::into_owned),
+        ));
+    };
+    match block.text("type").as_deref() {
+        Some("text") => Ok(Part::Text(required_text(&block, "text", path)?)),
+        Some("tool_reference") => {
+            let name = ["tool_name", "name"].iter().find_map(|key| block.text(key)).unwrap_or_default();
+            Ok(Part::Text(format!("[tool available: {name}]")))
+        }
+        _ => match reader.part(&block, path, losses)? {
+            Some(part) => Ok(part),
+            None => Ok(Part::Text(item.compact().as_str().to_owned())),
+        },
+    }
+}
+
+fn tool_message(id: &str, content: Raw) -> Members {
+    Members::new()
+        .with("role", Raw::from_static("\"tool\""))
+        .with("tool_call_id", Raw::of(id))
+        .with("content", content)
+}
+
+/// All results of a conversation, given out to their calls.
+pub struct Outcome {
+    turns: Vec<Turn>,
+    /// The results of each turn, and whether they were given out.
+    results: Vec<Vec<(ToolResult, bool)>>,
+    /// Pictures from results, to be shown after the results of the turn they came in.
+    images: Vec<Vec<Part>>,
+    tool_image_parts: bool,
+}
+
+impl Outcome {
+    /// Collects the results of all turns.
+    pub fn new(turns: &mut Vec<Turn>) -> Self {
+        let turns = std::mem::take(turns);
+        let results: Vec<_> = turns
+            .iter()
+            .map(|turn| match turn {
+                Turn::User(user) => user.results.iter().cloned().map(|result| (result, false)).collect(),
+                Turn::Assistant(_) | Turn::System(_) => Vec::new(),
+            })
+            .collect();
+        let images = results.iter().map(|_| Vec::new()).collect();
+        Self { turns, results, images, tool_image_parts: false }
+    }
+
+    /// The turns, once.
+    pub fn take_turns(&mut self) -> Vec<Turn> {
+        std::mem::take(&mut self.turns)
+    }
+
+    /// One message for each call of turn `at`, in the calls' order; `calls` are ids as the caller
+    /// and as the upstream know them.
+    pub fn results(&mut self, at: usize, calls: &[(String, String)], dialect: &Dialect) -> Vec<Members> {
+        self.tool_image_parts = dialect.tool_image_parts;
+        let messages = calls.iter().map(|(id, upstream_id)| match self.take(at, id) {
+            Some(result) => {
+                self.show(at, id, &result);
+                result.message(upstream_id, dialect)
+            }
+            None => tool_message(upstream_id, Raw::of(INTERRUPTED)),
+        });
+        messages.collect()
+    }
+
+    /// The last result for a call in the first later turn that has one (A18).
+    fn take(&mut self, at: usize, id: &str) -> Option<ToolResult> {
+        let later = self.results.iter_mut().skip(at + 1);
+        for turn in later {
+            let mut found = None;
+            for (result, given) in turn.iter_mut().filter(|(result, given)| !given && result.id == id) {
+                *given = true;
+                found = Some(result.clone());
+            }
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
+    }
+
+    /// Remembers a result's pictures for the user's message behind all results (A16).
+    fn show(&mut self, at: usize, id: &str, result: &ToolResult) {
+        if self.tool_image_parts || result.images.is_empty() {
+            return;
+        }
+        if let Some(shown) = self.images.get_mut(at + 1) {
+            shown.push(Part::Text(format!("[image from tool result {id}]")));
+            shown.extend(result.images.iter().cloned().map(Part::Media));
+        }
+    }
+
+    /// What the user's message of turn `at` begins with: pictures, and results of unknown calls.
+    pub fn rest(&mut self, at: usize) -> Vec<Part> {
+        let mut parts = self.images.get_mut(at).map(std::mem::take).unwrap_or_default();
+        for (result, given) in self.results.get_mut(at).into_iter().flatten() {
+            if !*given {
+                *given = true;
+                parts.push(Part::Text(format!("[result of an unknown tool call]\n{}", result.text)));
+                parts.extend(result.images.drain(..).map(Part::Media));
+            }
+        }
+        parts
+    }
+}

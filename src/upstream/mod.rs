@@ -1,0 +1,226 @@
+//! The provider: one HTTP request out, one answer in. Which provider, and what is said, is decided above.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::policy;
+use crate::policy::profile::Profile;
+use crate::secret::Secret;
+use crate::wire::openai::Reading;
+use crate::wire::sse::Frame;
+use bytes::Bytes;
+use futures_util::stream::{BoxStream, StreamExt as _};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use std::time::Duration;
+
+mod client;
+mod failure;
+mod frames;
+
+/// Events of a provider, and how they fail. Dropping it closes the connection.
+pub type FrameStream = BoxStream<'static, Result<Frame>>;
+
+/// How large a whole answer may be. Chosen: far above any completion, images included.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// How much of a refusal's body is read for its message.
+const MAX_REFUSAL_BYTES: usize = 64 * 1024;
+/// How long a refusal's body may take; its status is known by then.
+const REFUSAL_WAIT: Duration = Duration::from_secs(10);
+
+/// How long a provider may be silent.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// Until a connection stands.
+    pub connect: Duration,
+    /// From the request to the first frame, or the first byte of a whole answer.
+    pub first_byte: Duration,
+    /// Between two reads of an answer.
+    pub idle: Duration,
+}
+
+/// What is needed to reach one provider.
+#[derive(Debug, Clone)]
+pub struct Address {
+    /// The upstream's name, for messages and headers.
+    pub name: String,
+    /// Where it is, without a trailing slash: `https://api.example.com/v1`.
+    pub base_url: String,
+    /// The key, where it takes one.
+    pub key: Option<Secret>,
+    /// Headers of the user's own.
+    pub headers: Vec<(String, Secret)>,
+}
+
+/// One provider.
+pub struct Upstream {
+    name: String,
+    base_url: String,
+    key: Option<Secret>,
+    headers: HeaderMap,
+    profile: Profile,
+    timeouts: Timeouts,
+    client: reqwest::Client,
+}
+
+impl Upstream {
+    /// Sets up a provider. Nothing is sent.
+    ///
+    /// # Errors
+    /// `Usage` where a header or the key cannot be sent, or where an https address meets a machine
+    /// without CA certificates.
+    pub fn new(address: Address, profile: Profile, timeouts: Timeouts) -> Result<Self> {
+        let Address { name, base_url, key, headers } = address;
+        let mut sent = HeaderMap::new();
+        for (header, value) in headers {
+            let parsed = HeaderName::try_from(header.as_str()).ok().zip(sensitive(value.expose()));
+            let Some((header, value)) = parsed else {
+                return Err(Error::new(
+                    ErrorKind::Usage,
+                    format!("`upstream.{name}.headers.{header}` is no HTTP header"),
+                ));
+            };
+            sent.insert(header, value);
+        }
+        if let Some(key) = &key {
+            let Some(value) = sensitive(&format!("Bearer {}", key.expose())) else {
+                return Err(Error::new(
+                    ErrorKind::Usage,
+                    format!("the key of upstream `{name}` has a character that no header can carry"),
+                ));
+            };
+            sent.entry(reqwest::header::AUTHORIZATION).or_insert(value);
+        }
+        let client = client::build(&name, &base_url, timeouts.connect)?;
+        Ok(Self { name, base_url, key, headers: sent, profile, timeouts, client })
+    }
+
+    /// The upstream's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its habits.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// Where it is.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Asks for a stream. Returns once its first frame is here, so that a failure before it can be
+    /// answered with a status (B29). Dropping the future drops the request.
+    ///
+    /// # Errors
+    /// What the provider's refusal means, `Unreachable`, `TimedOut`, or `BadAnswer` where the
+    /// stream ends before it began.
+    pub async fn stream(&self, body: Bytes) -> Result<FrameStream> {
+        let limit = self.timeouts.first_byte;
+        let opened = async {
+            let response = self.post("/chat/completions", body).await?;
+            let mut frames = frames::frames(self.name.clone(), response, self.timeouts.idle);
+            let first = frames.next().await.unwrap_or_else(|| Err(policy::failure::empty(&self.name)))?;
+            if first.is_done() {
+                return Err(policy::failure::empty(&self.name));
+            }
+            // An error in the first frame still has a status to answer with (C07).
+            policy::failure::read_frame(&self.name, &first.data)?;
+            Ok((first, frames))
+        };
+        let (first, rest) = tokio::time::timeout(limit, opened)
+            .await
+            .map_err(|_| self.silent(limit))?
+            .map_err(|e| self.mask(e))?;
+        let first = futures_util::stream::once(std::future::ready(Ok(first)));
+        Ok(first.chain(rest).boxed())
+    }
+
+    /// Asks for a stream of which we know nothing but its form.
+    ///
+    /// # Errors
+    /// As [`Upstream::stream`], but for what the frames say.
+    pub async fn raw_stream(&self, path: &str, body: Bytes) -> Result<FrameStream> {
+        let limit = self.timeouts.first_byte;
+        let response = tokio::time::timeout(limit, self.post(path, body)).await;
+        let response = response.map_err(|_| self.silent(limit))?.map_err(|error| self.mask(error))?;
+        Ok(frames::frames(self.name.clone(), response, self.timeouts.idle))
+    }
+
+    /// Reads one frame of a stream.
+    ///
+    /// # Errors
+    /// As [`policy::failure::read_frame`].
+    pub fn read(&self, frame: &Frame) -> Result<Reading> {
+        policy::failure::read_frame(&self.name, &frame.data).map_err(|error| self.mask(error))
+    }
+
+    /// Asks for a whole answer, and returns its body.
+    ///
+    /// # Errors
+    /// As [`Upstream::stream`].
+    pub async fn complete(&self, path: &str, body: Bytes) -> Result<Bytes> {
+        let limit = self.timeouts.first_byte;
+        let response = tokio::time::timeout(limit, self.post(path, body)).await;
+        let response = response.map_err(|_| self.silent(limit))?.map_err(|error| self.mask(error))?;
+        self.read_whole(response).await.map_err(|error| self.mask(error))
+    }
+
+    /// The provider's list of models, as it sent it.
+    ///
+    /// # Errors
+    /// As [`Upstream::stream`].
+    pub async fn models(&self, limit: Duration) -> Result<Bytes> {
+        let listed = async {
+            let request = self.client.get(format!("{}/models", self.base_url)).headers(self.headers.clone());
+            let response = request.send().await.map_err(|error| failure::of_transport(&self.name, error))?;
+            self.read_whole(self.accepted(response).await?).await
+        };
+        let listed = tokio::time::timeout(limit, listed).await.map_err(|_| self.silent(limit))?;
+        listed.map_err(|error| self.mask(error))
+    }
+
+    async fn post(&self, path: &str, body: Bytes) -> Result<reqwest::Response> {
+        let request = self
+            .client
+            .post(format!("{}{path}", self.base_url))
+            .header(reqwest::header::CONTENT_TYPE, "application/json")
+            .header(reqwest::header::ACCEPT_ENCODING, "identity")
+            .headers(self.headers.clone())
+            .body(body);
+        let response = request.send().await.map_err(|error| failure::of_transport(&self.name, error))?;
+        self.accepted(response).await
+    }
+
+    async fn accepted(&self, response: reqwest::Response) -> Result<reqwest::Response> {
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let retry_after = failure::retry_after(response.headers());
+        let body = frames::read_bounded(&self.name, response, MAX_REFUSAL_BYTES, REFUSAL_WAIT);
+        let body =
+            tokio::time::timeout(REFUSAL_WAIT, body).await.ok().and_then(Result::ok).unwrap_or_default();
+        Err(policy::failure::of_status(&self.name, status.as_u16(), retry_after, &body))
+    }
+
+    async fn read_whole(&self, response: reqwest::Response) -> Result<Bytes> {
+        frames::read_bounded(&self.name, response, MAX_ANSWER_BYTES, self.timeouts.idle).await
+    }
+
+    fn silent(&self, limit: Duration) -> Error {
+        failure::silent(&self.name, limit)
+    }
+
+    /// Takes our key out of what the provider said of it.
+    pub fn mask(&self, error: Error) -> Error {
+        match &self.key {
+            Some(key) => error.masking(key.expose()),
+            None => error,
+        }
+    }
+}
+
+fn sensitive(value: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(value).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}

@@ -1,0 +1,56 @@
+//! Looks into text that comes in pieces, without keeping it: where a JSON value ends, and where a
+//! mark may be beginning.
+
+/// Follows one JSON object or array through the pieces it comes in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Scanner {
+    depth: u32,
+    in_string: bool,
+    escaped: bool,
+    complete: bool,
+}
+
+impl Scanner {
+    /// Whether the value's last bracket was seen.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Takes a piece. Where the value ends in it, returns the position behind its last bracket.
+    pub fn feed(&mut self, piece: &str) -> Option<usize> {
+        if self.complete {
+            return None;
+        }
+        for (at, byte) in piece.bytes().enumerate() {
+            if self.in_string {
+                match byte {
+                    _ if self.escaped => self.escaped = false,
+                    b'\\' => self.escaped = true,
+                    b'"' => self.in_string = false,
+                    _ => {}
+                }
+                continue;
+            }
+            match byte {
+                b'"' => self.in_string = true,
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' => {
+                    self.depth = self.depth.saturating_sub(1);
+                    if self.depth == 0 {
+                        self.complete = true;
+                        return Some(at + 1);
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+/// How many bytes at the end of `text` may be the start of `mark`.
+pub fn partial_suffix(text: &str, mark: &str) -> usize {
+    let longest = mark.len().saturating_sub(1).min(text.len());
+    let fits = |length: &usize| text.as_bytes().ends_with(mark.as_bytes().get(..*length).unwrap_or_default());
+    (1..=longest).rev().find(fits).unwrap_or(0)
+}

@@ -1,0 +1,101 @@
+//! Settings: layers and origins, what each source may say, and how the file is written.
+
+mod base_url;
+mod file;
+mod layers;
+mod upstreams;
+mod writing;
+
+use iflow2api::config::{self, Flags, Paths, Resolved, Sources};
+use iflow2api::error::{Error, ErrorKind};
+use std::fs;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+/// A home of its own, with whatever sources a test gives it.
+struct Home {
+    directory: TempDir,
+    variables: Vec<(&'static str, &'static str)>,
+    flags: Flags,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self { directory: TempDir::new().unwrap(), variables: Vec::new(), flags: Flags::default() }
+    }
+
+    fn file(self, text: &str) -> Self {
+        fs::create_dir_all(self.path().parent().unwrap()).unwrap();
+        fs::write(self.path(), text).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(self.path(), fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        self
+    }
+
+    fn iflow_settings(self, text: &str) -> Self {
+        fs::create_dir_all(self.directory.path().join(".iflow")).unwrap();
+        fs::write(self.settings_path(), text).unwrap();
+        self
+    }
+
+    fn variable(mut self, name: &'static str, value: &'static str) -> Self {
+        self.variables.push((name, value));
+        self
+    }
+
+    fn upstream_flag(mut self, upstream: &str) -> Self {
+        self.flags.upstream = Some(upstream.to_owned());
+        self
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("config/iflow2api/config.toml")
+    }
+
+    fn settings_path(&self) -> PathBuf {
+        self.directory.path().join(".iflow/settings.json")
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(self.path()).unwrap()
+    }
+
+    fn paths(&self) -> Paths {
+        let home = self.directory.path();
+        Paths::new(Some(home), Some(&home.join("config")))
+    }
+
+    fn try_resolve(&self) -> Result<Resolved, Error> {
+        let environment = |name: &str| {
+            let found = self.variables.iter().find(|(variable, _)| *variable == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let sources = Sources { paths: self.paths(), environment: &environment, flags: self.flags.clone() };
+        config::resolve(&sources)
+    }
+
+    fn resolve(&self) -> Resolved {
+        self.try_resolve().unwrap()
+    }
+
+    /// The message and the hint of a usage error, the path of the file cut to its name.
+    fn refusal(&self) -> (String, String) {
+        said(&self.try_resolve().unwrap_err(), self)
+    }
+}
+
+fn said(error: &Error, home: &Home) -> (String, String) {
+    assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+    let directory = format!("{}/", home.path().parent().unwrap().display());
+    let short = |text: &str| text.replace(&directory, "");
+    (short(error.message()), short(error.hint().unwrap_or("")))
+}
+
+/// What `config show` prints of one setting.
+fn shown(resolved: &Resolved, name: &str) -> (String, String) {
+    let entry = config::get(resolved, name).unwrap();
+    (entry.value.map(|value| value.to_string()).unwrap_or_default(), entry.origin.to_string())
+}
