@@ -27,8 +27,13 @@ cleanup() {
     for child in "${children[@]}"; do
         kill "$child" 2>/dev/null || true
     done
-    for child in "${children[@]}"; do
-        wait "$child" 2>/dev/null || true
+    local try
+    for ((try = 0; try < 50; try++)); do
+        [[ -z $(jobs -pr) ]] && break
+        sleep 0.1
+    done
+    for child in $(jobs -pr); do
+        kill -KILL "$child" 2>/dev/null || true
     done
     rm -rf "$work"
 }
@@ -180,10 +185,13 @@ step anthropic_python "${client[@]}" "$python" "$scripts/anthropic_python.py"
 step openai_node "${client[@]}" node "$home/node/openai_node.mjs"
 step anthropic_node "${client[@]}" node "$home/node/anthropic_node.mjs"
 step ai_sdk_node "${client[@]}" node "$home/node/ai_sdk_node.mjs"
-step claude_code "${client[@]}" "$python" "$scripts/claude_code.py" "$claude"
+step claude_code "${client[@]}" "$python" "$scripts/claude_code.py" "$claude" "$binary"
 
 start serve-demo "${gateway[@]}" "$binary" serve --demo --port 0
 step demo_python "${client[@]}" GATEWAY_URL="$address" "$python" "$scripts/demo_python.py"
+
+step environment_python "${gateway[@]}" PYTHONDONTWRITEBYTECODE=1 \
+    "$binary" serve --demo -- "$python" "$scripts/environment_python.py"
 
 start llama "$python" "$scripts/llama_server.py" "$home/model"
 llama=$address
@@ -191,6 +199,10 @@ start serve-llama "${gateway[@]}" "$binary" serve --upstream "$llama" --port 0
 step llama_python "${client[@]}" GATEWAY_URL="$address" "$python" "$scripts/llama_python.py"
 export -f chat chat_checks
 step chat bash -c "$(declare -p gateway binary llama python); chat_checks"
+
+# Neither keys nor prompts nor answers belong into a log.
+step logs bash -c '! grep -HnE "test-key|a-caller-key|Say hello|Hello from the scripted" "$0"/serve*.server.log &&
+    echo "ok - the logs hold no key, prompt or answer"' "$work"
 
 echo "all in $((SECONDS - begun)) s after installation"
 echo "$passed passed, $failed failed"

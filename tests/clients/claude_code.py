@@ -1,11 +1,12 @@
 """Claude Code, headless, through the gateway: it reads a file, edits it and finishes.
 
-Usage: claude_code.py CLAUDE, where CLAUDE is the program. The scripted upstream plays the model.
+Usage: claude_code.py CLAUDE IFLOW2API, both of them programs. The scripted upstream plays the model.
 """
 
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from pathlib import Path
 from support import GATEWAY, check, equal, seen
 from upstream import THOUGHT
 
-CLAUDE = str(Path(sys.argv[1]).resolve())
+CLAUDE, PROGRAM = (str(Path(argument).resolve()) for argument in sys.argv[1:3])
 # Claude Code takes a few seconds to start on two cores; measured below ten with both busy.
 RUN_SECONDS = 90
 PIXEL = base64.b64decode(
@@ -41,16 +42,18 @@ def environment(home, model):
     }
 
 
-def claude(work, model, prompt):
+def claude(work, model, prompt, *more, launcher=()):
     """Run `claude -p` in a directory of its own; its answer, and how long it took."""
     home = work / "home"
     home.mkdir(exist_ok=True)
-    command = [CLAUDE, "-p", prompt, "--output-format", "json", "--permission-mode", "acceptEdits"]
-    command += ["--allowedTools", "Read,Edit"]
+    command = [*launcher, CLAUDE, "-p", prompt, "--output-format", "json", "--permission-mode", "acceptEdits"]
+    command += ["--allowedTools", "Read,Edit,WebSearch,StructuredOutput", *more]
+    variables = environment(home, model)
+    if launcher:
+        del variables["ANTHROPIC_BASE_URL"], variables["ANTHROPIC_AUTH_TOKEN"]
     begun = time.monotonic()
     run = subprocess.run(
-        command, cwd=work, env=environment(home, model), stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=RUN_SECONDS,
+        command, cwd=work, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=RUN_SECONDS
     )
     try:
         answer = json.loads(run.stdout)
@@ -168,3 +171,63 @@ def refused():
     equal((answer["is_error"], answer.get("api_error_status")), (True, 401))
     # It tries again for minutes, even at a 401, unless `x-should-retry: false` comes with it.
     assert seconds < 30, seconds
+
+
+@check("a session is taken up again, with all its blocks in the history")
+def continued():
+    with tempfile.TemporaryDirectory(prefix="claude-") as directory:
+        work = Path(directory)
+        path = work / "fox.txt"
+        path.write_text("a slow brown fox\n")
+        claude(work, "scripted-continued", f"Make the fox quick. FILE={path}")
+        answer, _ = claude(work, "scripted-continued", "Are you sure?", "--continue")
+        equal((answer["subtype"], answer["is_error"]), ("success", False))
+    last = main_requests("scripted-continued")[-1]
+    check_request(last)
+    results = [message["tool_call_id"] for message in last["messages"] if message["role"] == "tool"]
+    equal(results, ["call_read", "call_edit"])
+
+
+@check("--json-schema: the schema goes up as a tool, the object comes back")
+def json_schema():
+    schema = {
+        "type": "object",
+        "properties": {"city": {"type": "string"}, "population": {"type": "integer"}},
+        "required": ["city", "population"],
+    }
+    with tempfile.TemporaryDirectory(prefix="claude-") as directory:
+        answer, _ = claude(Path(directory), "scripted-schema", "Which city?", "--json-schema", json.dumps(schema))
+    equal((answer["subtype"], answer["is_error"]), ("success", False))
+    equal(answer["structured_output"], {"city": "Paris", "population": 2102650})
+
+
+@check("a web search that no upstream can do is refused in words, and the turn goes on")
+def web_search():
+    with tempfile.TemporaryDirectory(prefix="claude-") as directory:
+        answer, seconds = claude(Path(directory), "scripted-search", "Look it up. SEARCH=/web")
+    equal((answer["subtype"], answer["is_error"]), ("success", False))
+    assert "web_search is not available" in answer["result"], answer["result"]
+    assert seconds < 30, seconds
+    for each in seen("scripted-search"):
+        for tool in each["body"].get("tools") or []:
+            equal(set(tool), {"type", "function"})
+
+
+@check("/context counts tools and system prompt through count_tokens")
+def context():
+    with tempfile.TemporaryDirectory(prefix="claude-") as directory:
+        answer, _ = claude(Path(directory), "glm-4.7", "/context")
+    found = dict(re.findall(r"\| (System prompt|System tools) \| ([0-9.]+)k \|", answer["result"]))
+    # The measured sizes of this version are 1.4k and 14.4k.
+    assert 1 <= float(found["System prompt"]) <= 3, answer["result"]
+    assert 8 <= float(found["System tools"]) <= 25, answer["result"]
+
+
+@check("`serve --demo -- claude` runs it against the demo upstream, without any address given")
+def served():
+    with tempfile.TemporaryDirectory(prefix="claude-") as directory:
+        answer, _ = claude(
+            Path(directory), "demo-echo", "Say pineapple", launcher=[PROGRAM, "--quiet", "serve", "--demo", "--"]
+        )
+    equal((answer["subtype"], answer["is_error"]), ("success", False))
+    assert "pineapple" in answer["result"], answer["result"]

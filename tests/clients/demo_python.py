@@ -93,3 +93,10 @@ def models():
     for client in (chat, messages):
         names = {model.id for model in client.models.list()}
         assert {"demo-echo", "demo-think", "demo-tools", "demo-fail"} <= names, names
+
+
+@check("embeddings pass through, in the base64 form that the SDK asks for")
+def embeddings():
+    answer = chat.embeddings.create(model="demo-echo", input=["one text", "another"])
+    equal([each.index for each in answer.data], [0, 1])
+    assert answer.data[0].embedding and answer.data[0].embedding != answer.data[1].embedding

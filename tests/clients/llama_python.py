@@ -129,3 +129,11 @@ def models_and_tokens():
     counted = messages.messages.count_tokens(model="gemma", messages=ASK["messages"]).input_tokens
     real = chat.chat.completions.create(**ASK).usage.prompt_tokens
     assert real / 2 <= counted <= real * 3, (counted, real)
+
+
+@check("openai: plain completions pass through, whole and streamed")
+def plain_completions():
+    whole = chat.completions.create(model="gemma", prompt="Once upon a time", max_tokens=12)
+    assert whole.choices[0].text.strip() and whole.usage.completion_tokens > 0, whole
+    pieces = list(chat.completions.create(model="gemma", prompt="Once upon a time", max_tokens=12, stream=True))
+    assert "".join(piece.choices[0].text for piece in pieces if piece.choices).strip(), pieces

@@ -112,9 +112,16 @@ def latest_path(body, word):
 def code(body):
     """Claude Code's session: think and read, edit, done; with two files it reads both at once."""
     names = {tool["function"]["name"] for tool in body.get("tools") or []}
+    results = tool_results(body)
+    done = len(results)
+    if "StructuredOutput" in names:
+        city = '{"city": "Paris", "population": 2102650}'
+        return Turn(text="Given.") if done else Turn(calls=[call(0, "call_city", "StructuredOutput", city)])
     if not {"Read", "Edit"} <= names:
         return Turn(text='{"title": "A small edit"}')
-    done = len(tool_results(body))
+    if latest_path(body, "SEARCH"):
+        query = json.dumps({"query": "foxes of the world"})
+        return Turn(text=f"Found: {results[-1]}") if done else Turn(calls=[call(0, "call_search", "WebSearch", query)])
     path, picture = latest_path(body, "FILE"), latest_path(body, "PICTURE")
     reads = [call(0, "call_read", "Read", json.dumps({"file_path": path}))]
     if picture:
