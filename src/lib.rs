@@ -17,6 +17,7 @@ pub mod error;
 pub mod gateway;
 pub mod policy;
 pub mod secret;
+pub mod server;
 pub mod step;
 pub mod translate;
 pub mod upstream;

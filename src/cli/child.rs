@@ -77,7 +77,8 @@ pub async fn run(command: &[String], environment: &Environment) -> Result<ExitCo
 /// A user's own settings win over the environment in Claude Code, so the address goes in there as
 /// well. The key does not: arguments are for everyone to read.
 fn settings(environment: &Environment) -> String {
-    let told = environment.iter().filter(|(name, _)| name.ends_with("_MODEL") || *name == "ANTHROPIC_BASE_URL");
+    let told =
+        environment.iter().filter(|(name, _)| name.ends_with("_MODEL") || *name == "ANTHROPIC_BASE_URL");
     let told: serde_json::Map<String, serde_json::Value> =
         told.map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
     serde_json::json!({ "env": told }).to_string()

@@ -15,7 +15,9 @@ const HEAD_BYTES: u64 = 4096;
 pub async fn offer(own_port: u16) {
     for (name, port) in USUAL.into_iter().filter(|(_, port)| *port != own_port) {
         if tokio::time::timeout(WAIT, lists_models(port)).await == Ok(Some(true)) {
-            eprintln!("  found        {name} on port {port}: iflow2api serve --upstream http://127.0.0.1:{port}/v1");
+            eprintln!(
+                "  found        {name} on port {port}: iflow2api serve --upstream http://127.0.0.1:{port}/v1"
+            );
         }
     }
 }

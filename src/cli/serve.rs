@@ -56,7 +56,10 @@ async fn serve(config: &Config, demo: bool, command: &[String]) -> Result<ExitCo
     let bound = server::bind(&config.server).await?;
     let addresses = bound.addresses().to_vec();
     refuse_loop(config, &addresses)?;
-    let address = addresses.first().copied().ok_or_else(|| Error::new(ErrorKind::Internal, "no address to listen on"))?;
+    let address = addresses
+        .first()
+        .copied()
+        .ok_or_else(|| Error::new(ErrorKind::Internal, "no address to listen on"))?;
     let url = url_of(address);
     let info = Info {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -84,9 +87,10 @@ async fn serve(config: &Config, demo: bool, command: &[String]) -> Result<ExitCo
         }
     } else {
         let model = core.gateway.default_model();
+        let environment = child::environment(&url, config.server.keys.first(), model);
         tokio::select! {
             served = served => served.map(|()| ExitCode::SUCCESS),
-            code = child::run(command, &child::environment(&url, config.server.keys.first(), model)) => code,
+            code = child::run(command, &environment) => code,
         }
     }
 }

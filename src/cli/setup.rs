@@ -53,7 +53,8 @@ pub async fn core(config: &Config, demo: bool) -> Result<Core> {
         models.push(Vec::new());
     }
     let default = config.default_upstream.as_deref();
-    let (first, rest): (Vec<_>, Vec<_>) = config.upstreams.iter().partition(|up| Some(up.name.as_str()) == default);
+    let (first, rest): (Vec<_>, Vec<_>) =
+        config.upstreams.iter().partition(|up| Some(up.name.as_str()) == default);
     for configured in first.into_iter().chain(rest) {
         let mut profile = presets::profile(configured.preset_among(presets::is_known)?);
         profile.max_output = configured.max_output.or(profile.max_output);

@@ -37,8 +37,8 @@ impl Gateway {
     pub async fn chat(&self, mut request: ChatRequest, call: &Call) -> Result<Reply> {
         let model = model_of(request.get("model"))?;
         call.meter.note(|record| record.model.clone_from(&model));
-        check::chat(&request)?;
         let route = self.route(&model)?;
+        check::chat(&request)?;
         call.meter.note(|record| record.upstream = route.upstream.name().to_owned());
         let renamed = (route.model != model).then_some(model);
         if renamed.is_some() {

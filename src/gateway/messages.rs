@@ -38,9 +38,10 @@ impl Gateway {
     pub async fn messages(&self, request: MessagesRequest, call: &Call) -> Result<Reply> {
         let model = model_of(request.get("model"))?;
         call.meter.note(|record| record.model.clone_from(&model));
+        let route = self.route(&model)?;
         check_call(&request)?;
         let stream = request.is_stream();
-        let prepared = self.prepare(request, model, call).await?;
+        let prepared = self.prepare(request, model, route, call).await?;
         call.meter.note(|record| record.upstream = prepared.route.upstream.name().to_owned());
         let upstream = prepared.route.upstream.name().to_owned();
         let model = prepared.route.model.clone();
@@ -60,14 +61,20 @@ impl Gateway {
     pub async fn count_tokens(&self, request: MessagesRequest, call: &Call) -> Result<u64> {
         let model = model_of(request.get("model"))?;
         call.meter.note(|record| record.model.clone_from(&model));
-        let prepared = self.prepare(request, model, call).await?;
+        let route = self.route(&model)?;
+        let prepared = self.prepare(request, model, route, call).await?;
         call.meter.note(|record| record.upstream = prepared.route.upstream.name().to_owned());
         Ok(prepared.echo.input_tokens)
     }
 
     /// Translates a request and counts it, off the executor where it is large.
-    async fn prepare(&self, request: MessagesRequest, model: String, call: &Call) -> Result<Prepared> {
-        let route = self.route(&model)?;
+    async fn prepare(
+        &self,
+        request: MessagesRequest,
+        model: String,
+        route: Route,
+        call: &Call,
+    ) -> Result<Prepared> {
         let id = call.id.clone();
         let prepare = move || prepare(request, model, route, &id);
         tokio::task::spawn_blocking(prepare).await.map_err(|error| {

@@ -14,7 +14,9 @@ pub fn is_known(name: &str) -> bool {
 pub fn profile(name: &str) -> Profile {
     match name {
         "iflow" => iflow(),
-        "llamacpp" => Profile { id: "llamacpp", base_url: Some("http://127.0.0.1:8080/v1"), ..Profile::default() },
+        "llamacpp" => {
+            Profile { id: "llamacpp", base_url: Some("http://127.0.0.1:8080/v1"), ..Profile::default() }
+        }
         "demo" => Profile { id: "demo", ..Profile::default() },
         _ => Profile::default(),
     }

@@ -3,4 +3,7 @@
 
 mod config;
 mod demo;
+mod departure;
+mod server;
 mod tokens;
+mod wire_client;

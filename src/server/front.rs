@@ -1,0 +1,147 @@
+//! What every request passes before its route, and every answer on its way out: an id, the rules of
+//! `access`, the envelope of a failure, the line of the log.
+
+use super::access::{self, Access};
+use super::envelope::{self, Face};
+use super::log::{self, Line};
+use super::payload::BodyLimit;
+use super::{State, ops};
+use crate::error::{Error, ErrorKind, Result};
+use crate::gateway::{Call, Meter};
+use futures_util::FutureExt as _;
+use poem::http::uri::PathAndQuery;
+use poem::http::{HeaderValue, Method, StatusCode, Uri, header};
+use poem::{Endpoint, IntoResponse as _, Request, Response};
+use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+/// The endpoint around all routes.
+pub struct Front<E> {
+    state: Arc<State>,
+    access: Access,
+    routes: E,
+}
+
+impl<E: Endpoint<Output = Response>> Front<E> {
+    /// Puts the rules of the settings before the routes.
+    pub fn new(state: Arc<State>, routes: E) -> Self {
+        Self { access: Access::new(&state.settings), state, routes }
+    }
+
+    /// The answer of the routes, or the failure that keeps the request from them.
+    async fn answer(&self, request: Request, origin: &mut Option<HeaderValue>) -> Result<Response> {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        self.access.check_host(request.uri(), request.headers())?;
+        *origin = self.access.check_origin(&method, &path, request.headers())?;
+        let is_preflight = request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+        if method == Method::OPTIONS && is_preflight && origin.is_some() {
+            let mut response = StatusCode::NO_CONTENT.into_response();
+            access::answer_preflight(request.headers(), response.headers_mut());
+            return Ok(response);
+        }
+        self.access.check_key(&path, request.headers())?;
+        match AssertUnwindSafe(self.routes.call(request)).catch_unwind().await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(envelope::from_poem(error, method.as_str(), &path)),
+            // The panic itself was told on stderr; what it left half done was the handler's own.
+            Err(_) => Err(Error::new(ErrorKind::Internal, "the handler panicked")),
+        }
+    }
+}
+
+impl<E: Endpoint<Output = Response>> Endpoint for Front<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        if let Some(uri) = plain_uri(request.uri()) {
+            *request.uri_mut() = uri;
+        }
+        let path = request.uri().path();
+        let face = Face::of(path);
+        let call = Call { id: log::request_id(), meter: Meter::start() };
+        let mut line = Line::new(call.clone(), face, path);
+        if ops::is_quiet(request.method(), path) {
+            line.silence();
+        }
+        let id = call.id.clone();
+        request.set_data(call);
+        request.set_data(BodyLimit(self.state.settings.max_body));
+
+        let mut origin = None;
+        let answer = self.answer(request, &mut origin).await;
+        let mut response = answer.unwrap_or_else(|error| {
+            line.failed(&error);
+            envelope::response(&error, face, &id)
+        });
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            headers.insert("x-request-id", id.clone());
+            headers.insert("request-id", id);
+        }
+        if let Some(origin) = origin {
+            access::allow_origin(origin, headers);
+        }
+        let status = response.status().as_u16();
+        let body = line.follow(status, response.take_body().into());
+        response.set_body(poem::Body::from(body));
+        Ok(response)
+    }
+}
+
+/// The address that is meant where a base URL was written with `/v1` once too often, not at all, or
+/// with a slash at its end (A37); nothing where it is already plain.
+fn plain_uri(uri: &Uri) -> Option<Uri> {
+    let plain = plain_path(uri.path());
+    if plain == uri.path() {
+        return None;
+    }
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(format!("{plain}{query}")).ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+fn plain_path(path: &str) -> Cow<'_, str> {
+    let slashes = path.len() - path.trim_start_matches('/').len();
+    let mut path = path.get(slashes.saturating_sub(1)..).unwrap_or(path);
+    while let Some(rest) = path.strip_prefix("/v1").filter(|rest| rest.starts_with("/v1/")) {
+        path = rest;
+    }
+    let first = path.split('/').nth(1).unwrap_or_default();
+    let bare =
+        matches!(first, "messages" | "models" | "embeddings" | "completions") || path == "/chat/completions";
+    if bare { Cow::Owned(format!("/v1{path}")) } else { Cow::Borrowed(path) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_urls_with_too_much_or_too_little_reach_the_same_route() {
+        for (asked, meant) in [
+            ("/v1/messages", "/v1/messages"),
+            ("/messages", "/v1/messages"),
+            ("/messages/count_tokens", "/v1/messages/count_tokens"),
+            ("/v1/v1/messages", "/v1/messages"),
+            ("/v1/v1/v1/models/a/b", "/v1/models/a/b"),
+            ("//v1/chat/completions", "/v1/chat/completions"),
+            ("/chat/completions", "/v1/chat/completions"),
+            ("/models/zai/glm", "/v1/models/zai/glm"),
+            ("/v1", "/v1"),
+            ("/v1/v1", "/v1/v1"),
+            ("/", "/"),
+            ("//", "/"),
+            ("/admin", "/admin"),
+        ] {
+            assert_eq!(plain_path(asked), meant, "{asked}");
+        }
+    }
+
+    #[test]
+    fn the_query_stays() {
+        let uri = plain_uri(&Uri::from_static("/messages?beta=true")).expect("it is not plain");
+        assert_eq!(uri.to_string(), "/v1/messages?beta=true");
+    }
+}
