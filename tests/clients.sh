@@ -84,6 +84,7 @@ thrice() {
 start() {
     local name=$1 log=$work/$1.server.log
     shift
+    : >"$log"
     "$@" >"$log" 2>&1 </dev/null &
     local child=$!
     children+=("$child")
