@@ -84,6 +84,20 @@ def asynchronous():
     asyncio.run(run())
 
 
+@check("forty streams at once, each whole and to its own caller")
+def many_streams():
+    async def one(own, number):
+        ask_it = ask("scripted-many", [{"role": "user", "content": f"number {number}"}])
+        async with own.messages.stream(**ask_it) as stream:
+            equal(await stream.get_final_text(), f"You said: number {number}")
+
+    async def run():
+        async with anthropic.AsyncAnthropic(**SETTINGS) as own:
+            await asyncio.gather(*(one(own, number) for number in range(40)))
+
+    asyncio.run(run())
+
+
 @check("system, cache_control and Anthropic-only fields: none of them leaks upstream")
 def request_fields():
     system = [
@@ -161,6 +175,19 @@ def thinking():
     assert "signature" not in json.dumps(sent), sent
 
 
+@check("the wish to think becomes a reasoning effort")
+def effort():
+    wishes = [
+        ({"thinking": {"type": "enabled", "budget_tokens": 1024}}, "low"),
+        ({"thinking": {"type": "enabled", "budget_tokens": 2000}}, "medium"),
+        ({"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}, "high"),
+        ({}, None),
+    ]
+    for wish, expected in wishes:
+        client.messages.create(**ask("scripted-reasoning", **wish))
+        equal(seen("scripted-reasoning")[-1]["body"].get("reasoning_effort"), expected)
+
+
 @check("no thinking block for a caller who did not ask for thinking")
 def no_thinking():
     whole, streamed = both(**ask("scripted-reasoning"))
@@ -180,6 +207,45 @@ def thinking_and_tool():
     answer = client.messages.create(**{**request, "messages": history})
     equal([block.type for block in answer.content], ["thinking", "text"])
     equal(answer.content[1].text, "Result: [tool error] noon")
+
+
+@check("pictures and documents, in messages and in tool results")
+def pictures():
+    picture = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGVsbG8="}}
+    linked = {"type": "image", "source": {"type": "url", "url": "https://example.com/fox.png"}}
+    document = {
+        "type": "document", "title": "Foxes", "source": {"type": "text", "media_type": "text/plain", "data": "Red."}
+    }
+    content = [{"type": "text", "text": "Look:"}, picture, linked, document]
+    call = {"type": "tool_use", "id": "call_one", "name": "get_time", "input": {}}
+    history = [
+        {"role": "user", "content": content},
+        {"role": "assistant", "content": [call, {**call, "id": "call_two"}]},
+        {
+            "role": "user",
+            "content": [
+                {"type": "tool_result", "tool_use_id": "call_two", "content": [picture]},
+                {"type": "tool_result", "tool_use_id": "call_one"},
+            ],
+        },
+    ]
+    client.messages.create(**ask("scripted-text", history, tools=TOOLS))
+    sent = seen("scripted-text")[-1]["body"]["messages"]
+    equal([message["role"] for message in sent], ["user", "assistant", "tool", "tool", "user"])
+    urls = [part["image_url"]["url"] for part in sent[0]["content"] if part["type"] == "image_url"]
+    equal(urls, ["data:image/png;base64,aGVsbG8=", "https://example.com/fox.png"])
+    assert "Foxes" in json.dumps(sent[0]) and "Red." in json.dumps(sent[0]), sent[0]
+    equal([message["tool_call_id"] for message in sent[2:4]], ["call_one", "call_two"])
+    assert "data:image/png;base64,aGVsbG8=" in json.dumps(sent[4]), sent[4]
+
+
+@check("one tool at a time, where the caller wants no parallel calls")
+def one_tool():
+    choice = {"type": "auto", "disable_parallel_tool_use": True}
+    whole, streamed = both(**ask("scripted-tools", tools=TOOLS, tool_choice=choice))
+    equal(shape(whole), shape(streamed))
+    equal([block.type for block in whole.content], ["text", "tool_use"])
+    equal(seen("scripted-tools")[-1]["body"]["parallel_tool_calls"], False)
 
 
 @check("a cut at the caller's own limit is `max_tokens`")
@@ -235,6 +301,16 @@ def errors():
                 assert error.request_id, error.response.headers
                 if status == 429:
                     equal(error.response.headers.get("retry-after"), "45")
+
+
+@check("a prompt that the upstream finds too long is told in the words that make a client compact")
+def overflow():
+    for stream in (False, True):
+        try:
+            client.messages.create(**ask("scripted-overflow"), stream=stream)
+            raise AssertionError("not raised")
+        except anthropic.BadRequestError as error:
+            equal(error.body["error"]["message"], "prompt is too long: 9000 tokens > 8192 maximum")
 
 
 @check("our own 400 comes in the same envelope and names the field")

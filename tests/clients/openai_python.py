@@ -128,10 +128,11 @@ def structured():
 
 @check("a cut at the caller's own limit stays `length`")
 def length():
+    before = len(seen("scripted-length"))
     answer = client.chat.completions.create(model="scripted-length", messages=HELLO, max_tokens=9)
     equal(answer.choices[0].finish_reason, "length")
     equal(answer.usage.completion_tokens, 9)
-    equal([each["body"].get("max_tokens") for each in seen("scripted-length")], [9])
+    equal([each["body"].get("max_tokens") for each in seen("scripted-length")[before:]], [9])
 
 
 @check("unknown members and sampling values reach the upstream as written")
@@ -172,6 +173,15 @@ def errors():
                 assert error.request_id, error.response.headers
                 if status == 429:
                     equal(error.response.headers.get("retry-after"), "45")
+
+
+@check("a prompt that the upstream finds too long has the code that clients look for")
+def overflow():
+    try:
+        client.chat.completions.create(model="scripted-overflow", messages=HELLO)
+        raise AssertionError("not raised")
+    except openai.BadRequestError as error:
+        equal(error.code, "context_length_exceeded")
 
 
 @check("our own 400 comes in the same envelope and names the field")

@@ -27,6 +27,7 @@ FAILURES = {
     404: "there is no such model",
     429: "too many requests",
 }
+OVERFLOW = "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens."
 
 seen = []
 seen_lock = threading.Lock()
@@ -53,6 +54,10 @@ def tool_results(body):
 
 def say(body):
     return Turn(text=ANSWER)
+
+
+def repeat(body):
+    return Turn(text=f"You said: {body['messages'][-1]['content']}")
 
 
 def think(body):
@@ -136,6 +141,7 @@ def code(body):
 
 SCRIPTS = {
     "scripted-text": say,
+    "scripted-many": repeat,
     "scripted-reasoning": think,
     "scripted-tools": two_tools,
     "scripted-tools-stop": two_tools,
@@ -237,6 +243,8 @@ class Upstream(BaseHTTPRequestHandler):
             status = int(match[1])
             extra = [("retry-after", "45")] if status == 429 else []
             return self.reply(status, {"error": {"message": FAILURES[status], "type": "scripted"}}, extra)
+        if model == "scripted-overflow":
+            return self.reply(400, {"error": {"message": OVERFLOW, "type": "invalid_request_error", "code": None}})
         turn = SCRIPTS.get(model, code)(body)
         if body.get("stream"):
             self.stream(turn, body, record)
@@ -287,7 +295,8 @@ class Upstream(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         if turn.ending == "error":
-            self.frame(json.dumps({"error": {"message": "the provider broke down", "type": "server_error", "code": 500}}))
+            error = {"message": "the provider broke down", "type": "server_error", "code": 500}
+            self.frame(json.dumps({"error": error}))
         else:
             chunk([{"index": 0, "delta": {}, "finish_reason": turn.finish}])
             if (body.get("stream_options") or {}).get("include_usage"):
