@@ -77,7 +77,10 @@ impl Gateway {
             Ok((frame, reading))
         });
         let call = call.clone();
-        let relayed = flow::drive(readings, Relay::new(asked), move |relay| note_usage(&call, relay.usage()));
+        let relayed = flow::drive(readings, Relay::new(asked), move |relay, failed| {
+            note_usage(&call, relay.usage());
+            failed.into_iter().for_each(|error| call.meter.failed(error));
+        });
         let sign = Frame::comment(": keep-alive\n\n");
         let head = futures_util::stream::iter(late.then(|| sign.clone()));
         Ok(Answer::Stream(flow::keep_alive(head.chain(relayed), self.patience.ping, sign)))

@@ -94,7 +94,9 @@ impl Step for CallFilter {
         }
     }
 
-    fn finish(&mut self, _ending: Ending<'_>, _out: &mut Vec<Reading>) {}
+    fn finish(&mut self, _ending: Ending<'_>, _out: &mut Vec<Reading>) -> Option<Error> {
+        None
+    }
 }
 
 fn find_answer(answers: &mut Vec<Answer>, index: u32) -> &mut Answer {

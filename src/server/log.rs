@@ -8,7 +8,6 @@ use crate::error::Error;
 use crate::gateway::Call;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
-use std::error::Error as _;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -34,7 +33,6 @@ pub struct Line {
     face: Face,
     path: String,
     status: u16,
-    error: Option<String>,
     ended: bool,
     quiet: bool,
 }
@@ -43,7 +41,7 @@ impl Line {
     /// A call that begins.
     pub fn new(call: Call, face: Face, path: &str) -> Self {
         let path = clip(path);
-        Self { call, face, path, status: CLIENT_LEFT, error: None, ended: false, quiet: false }
+        Self { call, face, path, status: CLIENT_LEFT, ended: false, quiet: false }
     }
 
     /// Leaves the line out, unless the answer is an error.
@@ -52,19 +50,8 @@ impl Line {
     }
 
     /// Notes that the call failed before anything was answered.
-    pub fn failed(&mut self, error: &Error) {
-        let kind = format!("{:?}", error.kind());
-        self.call.meter.note(|record| {
-            record.failure.get_or_insert(kind);
-        });
-        let mut chain = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            chain.push_str(": ");
-            chain.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        self.error = Some(chain);
+    pub fn failed(&self, error: &Error) {
+        self.call.meter.failed(error);
     }
 
     /// Notes the answer's status, and goes with its body to its end.
@@ -99,7 +86,7 @@ impl Drop for Line {
             tokens_out = record.tokens_out,
             retries = record.retries,
             failure = record.failure.as_deref(),
-            error = self.error.as_deref().map(clip),
+            error = record.error.as_deref().map(clip),
             "call"
         );
     }
@@ -291,7 +278,7 @@ mod tests {
         drop(quiet());
         drop(quiet().follow(200, full("")));
         assert_eq!(sink.text(), "");
-        let mut failed = quiet();
+        let failed = quiet();
         let source = Error::new(ErrorKind::Internal, "the disk is full");
         failed.failed(&Error::new(ErrorKind::Internal, "the page is gone").with_source(source));
         drop(failed.follow(500, full("")));
@@ -308,7 +295,7 @@ mod tests {
         let subscribers: [Box<dyn tracing::Subscriber + Send + Sync>; 2] = [Box::new(text), Box::new(json)];
         for subscriber in subscribers {
             let _default = tracing::subscriber::set_default(subscriber);
-            let mut line = line();
+            let line = line();
             let evil = "a\r\nINFO forged\u{1b}]52;c;x\u{7}\u{9b}31m\u{202e}";
             line.call.meter.note(|record| {
                 record.model = evil.to_owned();
