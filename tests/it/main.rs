@@ -7,4 +7,5 @@ mod departure;
 mod golden;
 mod server;
 mod tokens;
+mod wire;
 mod wire_client;

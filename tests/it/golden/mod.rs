@@ -1,5 +1,6 @@
 //! The golden vectors of `tests/golden/`: written from the rules by hand, before there was code.
 
+mod equal;
 mod grammar;
 mod request;
 mod stream;
