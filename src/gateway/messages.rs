@@ -161,6 +161,7 @@ fn prepare(request: MessagesRequest, model: String, route: Route, call_id: &str)
         // Counted while the upstream works.
         input_tokens: 0,
         thinking,
+        thoughts_omitted: translated.thoughts_omitted,
         stops: translated.stops,
         local_stops: translated.local_stops,
         prefix: translated.prefix,

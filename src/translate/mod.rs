@@ -14,6 +14,7 @@
 //! | the error envelope | the error envelope | `failure` |
 
 mod arguments;
+mod blocks;
 pub mod check;
 mod content;
 mod cut;
