@@ -6,7 +6,7 @@ use super::route::Route;
 use super::{Answer, Call, Gateway, Reply};
 use crate::error::Result;
 use crate::policy;
-use crate::translate::{check, tokens};
+use crate::translate::{check, tokens, tools};
 use crate::upstream::FrameStream;
 use crate::wire::json::Raw;
 use crate::wire::openai::{ChatRequest, Chunk, Content, Usage};
@@ -23,6 +23,10 @@ impl Gateway {
         let model = check::model(request.get("model"))?;
         call.meter.note(|record| record.model.clone_from(&model));
         let route = self.route(&model)?;
+        let dialect = &route.upstream.profile().dialect;
+        if let Some(tools) = request.get("tools").and_then(|tools| tools::adopt(tools, dialect)) {
+            request.set("tools", tools);
+        }
         check::chat(&request)?;
         call.meter.note(|record| record.upstream = route.upstream.name().to_owned());
         let renamed = (route.model != model).then_some(model);
