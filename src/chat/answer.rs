@@ -217,3 +217,60 @@ fn failure(failure: Failure) -> Error {
     };
     Error::new(kind, failure.message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(answer: &mut Answer, event: &Value) -> Result<Option<Piece>> {
+        answer.frame(&Frame::data(event.to_string()))
+    }
+
+    #[test]
+    fn an_error_event_keeps_its_exit_status() {
+        for (name, kind) in [
+            ("invalid_request_error", ErrorKind::InvalidRequest),
+            ("authentication_error", ErrorKind::LoginRequired),
+            ("permission_error", ErrorKind::Forbidden),
+            ("billing_error", ErrorKind::QuotaExhausted),
+            ("rate_limit_error", ErrorKind::RateLimited),
+            ("not_found_error", ErrorKind::NotFound),
+            ("request_too_large", ErrorKind::TooLarge),
+            ("overloaded_error", ErrorKind::Overloaded),
+            ("timeout_error", ErrorKind::TimedOut),
+            ("api_error", ErrorKind::BadAnswer),
+            ("new_error", ErrorKind::BadAnswer),
+        ] {
+            let event = json!({"type": "error", "error": {"type": name, "message": "said"}});
+            let error = take(&mut Answer::begin(), &event).unwrap_err();
+            assert_eq!((error.kind(), error.message()), (kind, "said"));
+        }
+    }
+
+    #[test]
+    fn an_answer_without_its_last_event_broke_off() {
+        let mut answer = Answer::begin();
+        let delta =
+            json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "so"}});
+        assert_eq!(take(&mut answer, &delta).unwrap(), Some(Piece::Text("so".to_owned())));
+        assert_eq!(take(&mut answer, &json!({"type": "brand_new"})).unwrap(), None);
+        assert_eq!(answer.frame(&Frame::comment(": alive\n\n")).unwrap(), None);
+        assert_eq!(answer.check().unwrap_err().kind(), ErrorKind::BadAnswer);
+        assert_eq!(take(&mut answer, &json!({"type": "message_stop"})).unwrap(), None);
+        assert!(answer.is_over() && answer.check().is_ok());
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_the_models_words() {
+        let message = json!({
+            "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [],
+            "stop_reason": "refusal", "stop_sequence": null,
+            "stop_details": {"type": "refusal", "category": null, "explanation": "I will not."},
+            "usage": Usage::default(),
+        });
+        let mut answer = Answer::begin();
+        assert_eq!(answer.whole(&Bytes::from(message.to_string())).unwrap(), []);
+        let error = answer.check().unwrap_err();
+        assert_eq!(error.message(), "the model refused to answer: I will not.");
+    }
+}

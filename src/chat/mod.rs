@@ -121,7 +121,8 @@ impl<'a> Chat<'a> {
         let mut interrupted_before = false;
         loop {
             let turn = tokio::select! {
-                turn = prompt.read() => turn?,
+                // First, so that no interrupt is missed once the prompt is seen.
+                biased;
                 () = interrupted() => {
                     self.screen.notice("");
                     if interrupted_before {
@@ -131,6 +132,7 @@ impl<'a> Chat<'a> {
                     interrupted_before = true;
                     continue;
                 }
+                turn = prompt.read() => turn?,
             };
             interrupted_before = false;
             match turn {

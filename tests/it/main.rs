@@ -1,9 +1,12 @@
 //! One binary for all integration tests, because each costs a link.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod chat;
+mod cli;
 mod config;
 mod demo;
 mod departure;
+mod program;
 mod server;
 mod tokens;
 mod wire_client;
