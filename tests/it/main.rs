@@ -1,11 +1,14 @@
 //! One binary for all integration tests, because each costs a link.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod chat;
+mod cli;
 mod config;
 mod demo;
 mod departure;
 mod golden;
 mod server;
+mod terminal;
 mod tokens;
 mod wire;
 mod wire_client;
