@@ -28,6 +28,9 @@ def main() -> None:
     parameters.n_parallel = 2
     parameters.n_ctx = 8192
     parameters.n_predict = 48  # Bounds an answer for which nobody gave a limit; a guess at half a second.
+    # Two threads wait for each other in a busy loop, which takes a minute where a compiler runs beside them.
+    parameters.cpuparams.n_threads = 1
+    parameters.cpuparams_batch.n_threads = 1
     parameters.use_jinja = True
     parameters.chat_template = TEMPLATE
     server = xllamacpp.Server(parameters)
