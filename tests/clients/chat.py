@@ -86,7 +86,8 @@ def failures():
 
 @check("a reader who leaves, and an interrupt, end it and the upstream's answer")
 def leaving():
-    for status, leave in ((0, lambda child: child.stdout.close()), (130, lambda child: child.send_signal(signal.SIGINT))):
+    ways = [(0, lambda child: child.stdout.close()), (130, lambda child: child.send_signal(signal.SIGINT))]
+    for status, leave in ways:
         before = len(seen("scripted-slow"))
         child = subprocess.Popen(
             command("chat", "-m", "scripted-slow", "Say hello"),
