@@ -4,7 +4,7 @@ use super::flow::{self, Opening};
 use super::relay::{self, Asked, Relay};
 use super::route::Route;
 use super::{Answer, Call, Gateway, Reply};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::policy;
 use crate::translate::{check, tokens};
 use crate::upstream::FrameStream;
@@ -14,28 +14,13 @@ use crate::wire::sse::Frame;
 use futures_util::stream::{BoxStream, StreamExt as _};
 use std::sync::Arc;
 
-/// The model's name of a request.
-///
-/// # Errors
-/// `InvalidRequest` where there is none.
-pub(super) fn model_of(model: Option<&Raw>) -> Result<String> {
-    match model.and_then(Raw::text) {
-        Some(model) if !model.is_empty() => Ok(model.into_owned()),
-        Some(_) => Err(Error::invalid("model", "the model's name is empty")),
-        None if model.is_some_and(|model| !model.is_null()) => {
-            Err(Error::invalid("model", "expected a string, the model's name"))
-        }
-        None => Err(Error::invalid("model", "the model's name is missing")),
-    }
-}
-
 impl Gateway {
     /// A call on the OpenAI face.
     ///
     /// # Errors
     /// What the request, the upstream or we got wrong, before anything was answered.
     pub async fn chat(&self, mut request: ChatRequest, call: &Call) -> Result<Reply> {
-        let model = model_of(request.get("model"))?;
+        let model = check::model(request.get("model"))?;
         call.meter.note(|record| record.model.clone_from(&model));
         let route = self.route(&model)?;
         check::chat(&request)?;
@@ -92,7 +77,10 @@ impl Gateway {
             Ok((frame, reading))
         });
         let call = call.clone();
-        let relayed = flow::drive(readings, Relay::new(asked), move |relay| note_usage(&call, relay.usage()));
+        let relayed = flow::drive(readings, Relay::new(asked), move |relay, failed| {
+            note_usage(&call, relay.usage());
+            failed.into_iter().for_each(|error| call.meter.failed(error));
+        });
         let sign = Frame::comment(": keep-alive\n\n");
         let head = futures_util::stream::iter(late.then(|| sign.clone()));
         Ok(Answer::Stream(flow::keep_alive(head.chain(relayed), self.patience.ping, sign)))

@@ -217,18 +217,18 @@ impl Thinking {
 }
 
 fn known_effort(effort: &str) -> Option<&'static str> {
-    ["minimal", "low", "medium", "high", "xhigh"].into_iter().find(|known| *known == effort).or(
-        match effort {
-            "max" => Some("xhigh"),
-            _ => None,
-        },
-    )
+    match effort {
+        "minimal" | "low" => Some("low"),
+        "medium" => Some("medium"),
+        "high" => Some("high"),
+        "xhigh" | "max" => Some("xhigh"),
+        _ => None,
+    }
 }
 
 fn effort_of_budget(tokens: u64) -> &'static str {
     match tokens {
-        0..=512 => "minimal",
-        513..=1024 => "low",
+        0..=1024 => "low",
         1025..=8192 => "medium",
         8193..=24576 => "high",
         _ => "xhigh",

@@ -193,6 +193,8 @@ impl MessageStream {
             self.visible(&text, out);
         }
         if let Some(refusal) = delta.refusal {
+            // Shown as text too: few clients look at `stop_details`.
+            self.visible(&refusal, out);
             self.refusal.push_str(&refusal);
         }
         if let Some(function) = delta.function_call {
@@ -422,17 +424,20 @@ impl Step for MessageStream {
         Ok(())
     }
 
-    fn finish(&mut self, ending: Ending<'_>, out: &mut Vec<Event>) {
+    fn finish(&mut self, ending: Ending<'_>, out: &mut Vec<Event>) -> Option<Error> {
         let failed = match ending {
-            Ending::Failed(error) => return self.fail(error, out),
+            Ending::Failed(error) => {
+                self.fail(error, out);
+                return None;
+            }
             Ending::Complete if self.finish.is_some() => self.complete(out),
             Ending::Complete => {
                 Err(Error::new(ErrorKind::BadAnswer, "upstream closed the stream before finishing"))
             }
         };
-        if let Err(error) = failed {
-            self.fail(&error, out);
-        }
+        let error = failed.err()?;
+        self.fail(&error, out);
+        Some(error)
     }
 
     fn is_over(&self) -> bool {

@@ -4,6 +4,7 @@
 mod config;
 mod demo;
 mod departure;
+mod golden;
 mod server;
 mod tokens;
 mod wire_client;
