@@ -175,7 +175,8 @@ def refused():
 
 @check("an overflow and an error in the middle of a stream are understood, and end it at once")
 def failures():
-    for model, words in (("scripted-overflow", "Prompt is too long"), ("scripted-midstream", "the provider broke down")):
+    expected = {"scripted-overflow": "Prompt is too long", "scripted-midstream": "the provider broke down"}
+    for model, words in expected.items():
         with tempfile.TemporaryDirectory(prefix="claude-") as directory:
             answer, seconds = claude(Path(directory), model, "Say hello")
         equal(answer["is_error"], True)

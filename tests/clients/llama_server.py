@@ -26,7 +26,7 @@ def main() -> None:
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = 0
     parameters.n_parallel = 2
-    # Bounds answers without a limit: 256 tokens for each of the two slots, and the end of the turn at the next one's name.
+    # What bounds an answer without a limit: 256 tokens for each of the two slots, and the name of the next to speak.
     parameters.n_ctx = 512
     parameters.antiprompt = ["\nuser:", "\nassistant:"]
     # Two threads wait for each other in a busy loop, which takes a minute where a compiler runs beside them.
