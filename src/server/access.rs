@@ -173,7 +173,16 @@ fn is_navigation(headers: &HeaderMap) -> bool {
 
 /// Paths that need no key. What is not listed needs one, known or not.
 fn is_open_path(path: &str) -> bool {
-    let open = ["/", "/health", "/v1/health", "/readyz", "/docs", "/docs/rapidoc.js", "/openapi.json"];
+    let open = [
+        "/",
+        "/health",
+        "/v1/health",
+        "/readyz",
+        "/docs",
+        "/favicon.ico",
+        "/docs/rapidoc.js",
+        "/openapi.json",
+    ];
     open.contains(&path)
         || path == "/admin"
         || path.starts_with("/admin/")

@@ -5,6 +5,7 @@ use super::anthropic::Anthropic;
 use super::doc;
 use super::openai::{ModelRoute, OpenAi};
 use super::ops::{Documents, Ops};
+use poem::http::StatusCode;
 use poem::{Route, get};
 use poem_openapi::OpenApiService;
 use std::sync::Arc;
@@ -25,6 +26,17 @@ pub fn routes(state: &Arc<State>) -> Route {
              `local`. Where callers' keys are set, the routes under `/v1` need one, as \
              `Authorization: Bearer KEY` or `x-api-key: KEY`.",
     );
+    // The page's reader fails without one.
+    let service = service.server("/");
     documents.set_specification(doc::complete(&service.spec()));
-    Route::new().at("/v1/models/*id", get(ModelRoute(Arc::clone(state)))).nest("/", service)
+    Route::new()
+        .at("/v1/models/*id", get(ModelRoute(Arc::clone(state))))
+        .at("/favicon.ico", get(no_icon))
+        .nest("/", service)
+}
+
+/// Every browser asks for one; that there is none is no failure.
+#[poem::handler]
+fn no_icon() -> StatusCode {
+    StatusCode::NO_CONTENT
 }
