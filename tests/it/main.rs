@@ -4,6 +4,8 @@
 mod config;
 mod demo;
 mod departure;
+mod program;
 mod server;
+mod support;
 mod tokens;
 mod wire_client;

@@ -1,0 +1,158 @@
+//! Streams that fail after their first frame: one error in the caller's protocol, nothing that looks
+//! like an end, and a program that goes on (B27, B28, D08).
+
+use super::{CHAT_STREAM, DONE, MESSAGES_STREAM, delta, finish};
+use crate::support::client::{events, names};
+use crate::support::program::{KEY, serve};
+use crate::support::upstream::{Exchange, Step, Upstream, begin, send};
+use serde_json::json;
+
+/// What both faces make of a stream: the OpenAI face's text, then the Anthropic face's.
+async fn both(exchange: Exchange) -> [String; 2] {
+    let good = Exchange::stream([delta("{\"content\":\"ok\"}"), finish("stop"), DONE.into()].concat());
+    let upstream = Upstream::start([exchange.clone(), good.clone(), exchange, good]).await;
+    let program = serve(&upstream).start().await;
+    let mut texts = Vec::new();
+    for (path, body) in [("/v1/chat/completions", CHAT_STREAM), ("/v1/messages", MESSAGES_STREAM)] {
+        let mut answer = program.post(path, body).await;
+        assert_eq!(answer.status, 200, "{path}");
+        texts.push(answer.text().await);
+        assert!(program.post(path, body).await.text().await.contains("ok"), "the next request succeeds");
+    }
+    let [chat, messages] = texts.try_into().unwrap();
+    [chat, messages]
+}
+
+/// The events of a text block that was opened and got one delta, and of an error.
+const BROKEN: [&str; 5] =
+    ["message_start", "content_block_start", "content_block_delta", "content_block_stop", "error"];
+
+#[tokio::test]
+async fn every_way_to_break_ends_in_one_error_on_both_faces() {
+    let text = delta("{\"content\":\"Hel\"}");
+    let in_band = |data: &str| Exchange::stream([text.as_str(), &format!("data: {data}\n\n"), DONE].concat());
+    let breaks = [
+        ("the end of the connection", Exchange::stream(&text), "api_error"),
+        ("a reset", Exchange::steps([begin(&text), Step::Pause, Step::Reset]), "api_error"),
+        (
+            "half an event",
+            Exchange::stream([&text, "data: {\"choices\":[{\"index\":0,\"del"].concat()),
+            "api_error",
+        ),
+        ("an error object", in_band(r#"{"error":{"message":"no","code":429}}"#), "rate_limit_error"),
+        (
+            "an error of vLLM's",
+            in_band(r#"{"object":"error","message":"no","code":400}"#),
+            "invalid_request_error",
+        ),
+        ("an error of iFlow's", in_band(r#"{"status":"449","msg":"no"}"#), "rate_limit_error"),
+        (
+            "an error beside choices",
+            in_band(r#"{"choices":[],"error":{"message":"no","code":503}}"#),
+            "overloaded_error",
+        ),
+        (
+            "a failure as finish reason",
+            Exchange::stream([&text, &finish("network_error"), DONE].concat()),
+            "api_error",
+        ),
+        ("an empty object", in_band("{}"), "api_error"),
+        ("null", in_band("null"), "api_error"),
+        ("no JSON", in_band("oops"), "api_error"),
+        ("truncated JSON", in_band("{\"choices\":[{"), "api_error"),
+        (
+            "bytes that are no text",
+            Exchange::stream(
+                [text.as_bytes(), b"data: {\"choices\":[{\"delta\":{\"content\":\"\xff\xfe\"}}]}\n\n"]
+                    .concat(),
+            ),
+            "api_error",
+        ),
+    ];
+    for (what, exchange, kind) in breaks {
+        let upstream_waits = what == "a reset";
+        let [chat, messages] = if upstream_waits { reset(exchange).await } else { both(exchange).await };
+        assert!(chat.starts_with(&text), "{what}: {chat}");
+        let chunks = events(&chat);
+        assert_eq!(chunks.len(), 2, "{what}: {chat}");
+        let message = chunks[1]["error"]["message"].as_str().unwrap_or_else(|| panic!("{what}: {chat}"));
+        assert!(!message.is_empty() && !chat.contains("[DONE]"), "{what}: {chat}");
+
+        assert_eq!(names(&messages), BROKEN, "{what}: {messages}");
+        let error = events(&messages).pop().unwrap();
+        assert_eq!(
+            (&error["type"], &error["error"]["type"]),
+            (&json!("error"), &json!(kind)),
+            "{what}: {error}"
+        );
+    }
+}
+
+/// A reset throws away what was not read, so the client has to have it first.
+async fn reset(exchange: Exchange) -> [String; 2] {
+    let upstream = Upstream::start([exchange.clone(), exchange]).await;
+    let program = serve(&upstream).start().await;
+    let mut texts = Vec::new();
+    for (path, body) in [("/v1/chat/completions", CHAT_STREAM), ("/v1/messages", MESSAGES_STREAM)] {
+        let mut answer = program.post(path, body).await;
+        answer.until("Hel").await;
+        upstream.go();
+        texts.push(answer.text().await);
+    }
+    let [chat, messages] = texts.try_into().unwrap();
+    [chat, messages]
+}
+
+#[tokio::test]
+async fn a_break_within_a_tool_call_never_looks_like_its_end() {
+    let call = delta(
+        r#"{"tool_calls":[{"index":0,"id":"x","type":"function","function":{"name":"f","arguments":"{\"a\":"}}]}"#,
+    );
+    let [chat, messages] = both(Exchange::stream(&call)).await;
+    assert!(events(&chat)[1]["error"].is_object() && !chat.contains("[DONE]"), "{chat}");
+    assert_eq!(names(&messages), BROKEN, "{messages}");
+    assert!(!messages.contains("stop_reason\":\"tool_use"), "{messages}");
+}
+
+#[tokio::test]
+async fn a_stream_without_done_but_with_a_finish_reason_is_a_whole_one() {
+    let [chat, messages] =
+        both(Exchange::stream([delta("{\"content\":\"Hel\"}"), finish("length")].concat())).await;
+    assert!(chat.ends_with(DONE), "{chat}");
+    assert!(
+        messages.contains("\"stop_reason\":\"max_tokens\"") && messages.contains("event: message_stop"),
+        "{messages}"
+    );
+}
+
+#[tokio::test]
+async fn our_key_is_masked_in_an_error_inside_a_stream() {
+    let error = format!("data: {{\"error\":{{\"message\":\"key {KEY} was revoked\"}}}}\n\n");
+    for text in both(Exchange::stream([delta("{\"content\":\"Hel\"}"), error].concat())).await {
+        assert!(text.contains("was revoked") && !text.contains(KEY), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_without_an_end_is_bounded() {
+    let endless = Exchange::steps([
+        begin(delta("{\"content\":\"Hel\"}")),
+        send("data: \""),
+        Step::Flood(vec![b'x'; 1024 * 1024], 64),
+    ]);
+    let upstream = Upstream::start([endless.clone(), endless]).await;
+    let program = serve(&upstream).start().await;
+    for (path, body, end) in [
+        ("/v1/chat/completions", CHAT_STREAM, "\"error\""),
+        ("/v1/messages", MESSAGES_STREAM, "event: error"),
+    ] {
+        let text = program.post(path, body).await.text().await;
+        assert!(
+            text.contains(end) && text.len() < 4096,
+            "{} bytes: {}",
+            text.len(),
+            &text[..text.len().min(4096)]
+        );
+        upstream.left().await;
+    }
+}
