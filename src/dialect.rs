@@ -19,6 +19,8 @@ pub struct Dialect {
     pub file_parts: bool,
     /// Whether `strict` on a tool definition is understood (A21).
     pub strict_tools: bool,
+    /// What form the schemas of tools must have (A24).
+    pub schema: SchemaDialect,
     /// How many `stop` texts are taken; what is beyond is matched here (A31).
     pub max_stops: usize,
     /// Whether `top_k` is understood (A32).
@@ -47,6 +49,7 @@ impl Default for Dialect {
             vision: true,
             file_parts: false,
             strict_tools: false,
+            schema: SchemaDialect::Plain,
             max_stops: 4,
             top_k: false,
             structured: Structured::Schema,
@@ -57,6 +60,15 @@ impl Default for Dialect {
             replay_empty: None,
         }
     }
+}
+
+/// What form the schemas of tools must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaDialect {
+    /// As they are.
+    Plain,
+    /// Moonshot's own rules; tool names begin with a letter there.
+    Moonshot,
 }
 
 /// Where a later system message goes.

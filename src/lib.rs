@@ -9,6 +9,7 @@
 //! * [`translate`], [`policy`]: the pure rules, for the two APIs and for the provider's habits
 //! * [`config`], [`wire`], [`dialect`], [`step`], [`secret`], [`error`]: what all of them stand on
 
+pub mod chat;
 pub mod cli;
 pub mod config;
 pub mod demo;

@@ -16,8 +16,9 @@ pub trait Step {
     /// then finishes the step with [`Ending::Failed`].
     fn push(&mut self, item: Self::In, out: &mut Vec<Self::Out>) -> Result<(), Error>;
 
-    /// Ends the stream: closes what is open and says the error, if there was one.
-    fn finish(&mut self, ending: Ending<'_>, out: &mut Vec<Self::Out>);
+    /// Ends the stream: closes what is open and says the error, if there was one. Returns a failure
+    /// that only the end has shown.
+    fn finish(&mut self, ending: Ending<'_>, out: &mut Vec<Self::Out>) -> Option<Error>;
 
     /// Whether nothing that still comes can matter, so that the source may be dropped.
     fn is_over(&self) -> bool {
@@ -70,11 +71,15 @@ impl<A: Step, B: Step<In = A::Out>> Step for Then<A, B> {
         pushed
     }
 
-    fn finish(&mut self, ending: Ending<'_>, out: &mut Vec<Self::Out>) {
-        self.first.finish(ending, &mut self.between);
-        match self.hand_over(out) {
-            Ok(()) => self.second.finish(ending, out),
-            Err(error) => self.second.finish(Ending::Failed(&error), out),
+    fn finish(&mut self, ending: Ending<'_>, out: &mut Vec<Self::Out>) -> Option<Error> {
+        let failed = self.first.finish(ending, &mut self.between);
+        let failed = self.hand_over(out).err().or(failed);
+        match failed {
+            Some(error) => {
+                self.second.finish(Ending::Failed(&error), out);
+                Some(error)
+            }
+            None => self.second.finish(ending, out),
         }
     }
 

@@ -1,10 +1,12 @@
 //! Arguments, dispatch and exit status.
 
+mod chat;
 mod child;
 mod config;
 mod engines;
 mod exit;
 mod logging;
+mod models;
 mod serve;
 mod setup;
 
@@ -49,6 +51,10 @@ struct Cli {
 enum Command {
     /// Serve both APIs on this machine
     Serve(serve::Args),
+    /// Ask a model, or talk with it
+    Chat(chat::Args),
+    /// List the models that can be asked for
+    Models(models::Args),
     /// Show and change settings
     Config(config::Args),
 }
@@ -73,18 +79,20 @@ pub fn run() -> ExitCode {
         requests: matches!(&cli.command, Command::Serve(args) if args.command.is_empty()),
     };
     logging::start(&wish);
-    match dispatch(cli) {
+    match dispatch(cli, wish.color) {
         Ok(code) => code,
         Err(error) => exit::of_error(&error, wish.color),
     }
 }
 
-fn dispatch(cli: Cli) -> Result<ExitCode> {
+fn dispatch(cli: Cli, color: bool) -> Result<ExitCode> {
     let environment = |name: &str| std::env::var(name).ok();
     let paths = Paths::of_user(cli.config.as_deref(), &environment);
     let sources = |flags: Flags| Sources { paths, environment: &environment, flags };
     match cli.command {
         Command::Serve(args) => serve::run(args, sources),
+        Command::Chat(args) => chat::run(args, sources, color).map(|()| ExitCode::SUCCESS),
+        Command::Models(args) => models::run(args, sources).map(|()| ExitCode::SUCCESS),
         Command::Config(args) => config::run(args, &sources(Flags::default())).map(|()| ExitCode::SUCCESS),
     }
 }

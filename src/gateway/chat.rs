@@ -4,9 +4,9 @@ use super::flow::{self, Opening};
 use super::relay::{self, Asked, Relay};
 use super::route::Route;
 use super::{Answer, Call, Gateway, Reply};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::policy;
-use crate::translate::{check, tokens};
+use crate::translate::{check, tokens, tools};
 use crate::upstream::FrameStream;
 use crate::wire::json::Raw;
 use crate::wire::openai::{ChatRequest, Chunk, Content, Usage};
@@ -14,30 +14,19 @@ use crate::wire::sse::Frame;
 use futures_util::stream::{BoxStream, StreamExt as _};
 use std::sync::Arc;
 
-/// The model's name of a request.
-///
-/// # Errors
-/// `InvalidRequest` where there is none.
-pub(super) fn model_of(model: Option<&Raw>) -> Result<String> {
-    match model.and_then(Raw::text) {
-        Some(model) if !model.is_empty() => Ok(model.into_owned()),
-        Some(_) => Err(Error::invalid("model", "the model's name is empty")),
-        None if model.is_some_and(|model| !model.is_null()) => {
-            Err(Error::invalid("model", "expected a string, the model's name"))
-        }
-        None => Err(Error::invalid("model", "the model's name is missing")),
-    }
-}
-
 impl Gateway {
     /// A call on the OpenAI face.
     ///
     /// # Errors
     /// What the request, the upstream or we got wrong, before anything was answered.
     pub async fn chat(&self, mut request: ChatRequest, call: &Call) -> Result<Reply> {
-        let model = model_of(request.get("model"))?;
+        let model = check::model(request.get("model"))?;
         call.meter.note(|record| record.model.clone_from(&model));
         let route = self.route(&model)?;
+        let dialect = &route.upstream.profile().dialect;
+        if let Some(tools) = request.get("tools").and_then(|tools| tools::adopt(tools, dialect)) {
+            request.set("tools", tools);
+        }
         check::chat(&request)?;
         call.meter.note(|record| record.upstream = route.upstream.name().to_owned());
         let renamed = (route.model != model).then_some(model);
@@ -92,7 +81,10 @@ impl Gateway {
             Ok((frame, reading))
         });
         let call = call.clone();
-        let relayed = flow::drive(readings, Relay::new(asked), move |relay| note_usage(&call, relay.usage()));
+        let relayed = flow::drive(readings, Relay::new(asked), move |relay, failed| {
+            note_usage(&call, relay.usage());
+            failed.into_iter().for_each(|error| call.meter.failed(error));
+        });
         let sign = Frame::comment(": keep-alive\n\n");
         let head = futures_util::stream::iter(late.then(|| sign.clone()));
         Ok(Answer::Stream(flow::keep_alive(head.chain(relayed), self.patience.ping, sign)))

@@ -1,6 +1,6 @@
 //! How a step meets a socket: the only place where items are pulled through one.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::step::{Ending, Step};
 use crate::wire::sse::Frame;
 use futures_util::stream::{BoxStream, Stream, StreamExt as _, unfold};
@@ -9,14 +9,15 @@ use std::future::Future;
 use std::time::Duration;
 
 /// Pulls items through a step. Each is pulled when its reader asks, so a slow reader slows the
-/// source; dropping the result drops the source. `done` sees the step once, at its end.
+/// source; dropping the result drops the source. `done` sees the
+/// step once, at its end, and why it failed if it did.
 pub fn drive<S, I, D>(items: I, step: S, done: D) -> impl Stream<Item = S::Out> + Send
 where
     S: Step + Send,
     S::In: Send,
     S::Out: Send,
     I: Stream<Item = Result<S::In>> + Send + Unpin,
-    D: FnOnce(&S) + Send,
+    D: FnOnce(&S, Option<&Error>) + Send,
 {
     let driven = Driven { items, step, made: Vec::new(), ready: VecDeque::new(), done: Some(done) };
     unfold(driven, |mut driven| async move {
@@ -38,7 +39,7 @@ impl<S, I, D> Driven<S, I, D>
 where
     S: Step,
     I: Stream<Item = Result<S::In>> + Unpin,
-    D: FnOnce(&S),
+    D: FnOnce(&S, Option<&Error>),
 {
     async fn next(&mut self) -> Option<S::Out> {
         loop {
@@ -47,21 +48,29 @@ where
             }
             self.done.as_ref()?;
             let pushed = match self.items.next().await {
-                Some(Ok(item)) => self.step.push(item, &mut self.made).map(|()| self.step.is_over()),
+                Some(Ok(item)) => self.step.push(item, &mut self.made),
                 Some(Err(error)) => Err(error),
                 None => {
-                    self.step.finish(Ending::Complete, &mut self.made);
-                    Ok(true)
+                    let failed = self.step.finish(Ending::Complete, &mut self.made);
+                    self.end(failed.as_ref());
+                    continue;
                 }
             };
-            let over = pushed.unwrap_or_else(|error| {
-                self.step.finish(Ending::Failed(&error), &mut self.made);
-                true
-            });
-            self.ready.extend(self.made.drain(..));
-            if let Some(done) = self.done.take_if(|_| over) {
-                done(&self.step);
+            match pushed {
+                Ok(()) if self.step.is_over() => self.end(None),
+                Ok(()) => self.ready.extend(self.made.drain(..)),
+                Err(error) => {
+                    self.step.finish(Ending::Failed(&error), &mut self.made);
+                    self.end(Some(&error));
+                }
             }
+        }
+    }
+
+    fn end(&mut self, failed: Option<&Error>) {
+        self.ready.extend(self.made.drain(..));
+        if let Some(done) = self.done.take() {
+            done(&self.step, failed);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A call on the Anthropic face.
 
-use super::chat::{model_of, opened};
+use super::chat::opened;
 use super::flow;
 use super::route::Route;
 use super::{Answer, Call, Gateway, Reply};
@@ -11,7 +11,7 @@ use crate::policy::thinking::ThinkingFilter;
 use crate::step::{Step as _, Then};
 use crate::translate::request::{Translated, check_call, messages_to_chat};
 use crate::translate::tokens::{self, Vocabulary};
-use crate::translate::{Echo, MessageStream, completion_to_message};
+use crate::translate::{Echo, MessageStream, check, completion_to_message};
 use crate::upstream::Upstream;
 use crate::wire::anthropic::{Event, Message, MessagesRequest, Usage};
 use crate::wire::openai::{ChatRequest, Reading};
@@ -30,19 +30,45 @@ struct Prepared {
     warm_up: bool,
 }
 
+/// Up to what size a request is translated where it is. Chosen: below 0.1 ms.
+const INLINE_BYTES: usize = 32 * 1024;
+
+impl Prepared {
+    /// Begins to count the request's tokens off the executor, and gives the count once it is there.
+    /// The first count of a family loads its vocabulary, which the upstream's own work hides.
+    fn count(&self) -> impl Future<Output = Result<u64>> + Send + 'static {
+        let vocabulary = self.echo.vocabulary;
+        let messages = self.request.messages().to_vec();
+        let tools = self.request.get("tools").cloned();
+        off_executor(move || tokens::estimate(vocabulary, &messages, tools.as_ref()))
+    }
+}
+
+/// Starts work that would hold up other calls on a thread of its own.
+fn off_executor<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> impl Future<Output = Result<T>> + Send + 'static {
+    let started = tokio::task::spawn_blocking(work);
+    async {
+        started.await.map_err(|error| {
+            Error::new(ErrorKind::Internal, "work on a request was stopped").with_source(error)
+        })
+    }
+}
+
 impl Gateway {
     /// A call on the Anthropic face.
     ///
     /// # Errors
     /// What the request, the upstream or we got wrong, before anything was answered.
     pub async fn messages(&self, request: MessagesRequest, call: &Call) -> Result<Reply> {
-        let model = model_of(request.get("model"))?;
+        let model = check::model(request.get("model"))?;
         call.meter.note(|record| record.model.clone_from(&model));
         let route = self.route(&model)?;
         check_call(&request)?;
         let stream = request.is_stream();
+        call.meter.note(|record| record.upstream = route.upstream.name().to_owned());
         let prepared = self.prepare(request, model, route, call).await?;
-        call.meter.note(|record| record.upstream = prepared.route.upstream.name().to_owned());
         let upstream = prepared.route.upstream.name().to_owned();
         let model = prepared.route.model.clone();
         let warnings = prepared.warnings.clone();
@@ -59,15 +85,15 @@ impl Gateway {
     /// # Errors
     /// `InvalidRequest` where the request cannot be translated.
     pub async fn count_tokens(&self, request: MessagesRequest, call: &Call) -> Result<u64> {
-        let model = model_of(request.get("model"))?;
+        let model = check::model(request.get("model"))?;
         call.meter.note(|record| record.model.clone_from(&model));
         let route = self.route(&model)?;
+        call.meter.note(|record| record.upstream = route.upstream.name().to_owned());
         let prepared = self.prepare(request, model, route, call).await?;
-        call.meter.note(|record| record.upstream = prepared.route.upstream.name().to_owned());
-        Ok(prepared.echo.input_tokens)
+        prepared.count().await
     }
 
-    /// Translates a request and counts it, off the executor where it is large.
+    /// Translates a request, off the executor where it is large.
     async fn prepare(
         &self,
         request: MessagesRequest,
@@ -75,15 +101,15 @@ impl Gateway {
         route: Route,
         call: &Call,
     ) -> Result<Prepared> {
+        let is_small = request.size_hint() <= INLINE_BYTES;
         let id = call.id.clone();
         let prepare = move || prepare(request, model, route, &id);
-        tokio::task::spawn_blocking(prepare).await.map_err(|error| {
-            Error::new(ErrorKind::Internal, "the translation of a request was stopped").with_source(error)
-        })?
+        if is_small { prepare() } else { off_executor(prepare).await? }
     }
 
     async fn message_stream(&self, prepared: Prepared, call: &Call) -> Result<Answer> {
-        let Prepared { route, request, echo, seed, .. } = prepared;
+        let counted = prepared.count();
+        let Prepared { route, request, mut echo, seed, .. } = prepared;
         let body = request.to_bytes();
         drop(request);
         let upstream = Arc::clone(&route.upstream);
@@ -93,6 +119,7 @@ impl Gateway {
         };
         let (frames, late) = opened(flow::open(opening, self.patience.hold).await?);
         let steps = Then::new(CallFilter::new(seed), ThinkingFilter::new(upstream.profile().inline_think));
+        echo.input_tokens = counted.await?;
         let mut stream = MessageStream::new(echo);
         let mut head = Vec::new();
         if late {
@@ -104,8 +131,9 @@ impl Gateway {
             upstream.read(&frame?)
         });
         let call = call.clone();
-        let events = flow::drive(readings, Then::new(steps, stream), move |steps| {
+        let events = flow::drive(readings, Then::new(steps, stream), move |steps, failed| {
             note(&call, steps.second().usage());
+            failed.into_iter().for_each(|error| call.meter.failed(error));
         });
         let frames = futures_util::stream::iter(head).chain(events).map(|event| event.to_frame());
         Ok(Answer::Stream(flow::keep_alive(frames, self.patience.ping, Event::Ping.to_frame())))
@@ -130,8 +158,10 @@ fn prepare(request: MessagesRequest, model: String, route: Route, call_id: &str)
     let echo = Echo {
         id: format!("msg_{}", seed.strip_prefix("req").unwrap_or(&seed)),
         model,
-        input_tokens: tokens::estimate(vocabulary, chat.messages(), chat.get("tools")),
+        // Counted while the upstream works.
+        input_tokens: 0,
         thinking,
+        thoughts_omitted: translated.thoughts_omitted,
         stops: translated.stops,
         local_stops: translated.local_stops,
         prefix: translated.prefix,
@@ -145,9 +175,11 @@ fn prepare(request: MessagesRequest, model: String, route: Route, call_id: &str)
 }
 
 async fn whole(prepared: Prepared, call: &Call) -> Result<Bytes> {
-    let Prepared { route, request, echo, seed, .. } = prepared;
+    let counted = prepared.count();
+    let Prepared { route, request, mut echo, seed, .. } = prepared;
     let body = route.upstream.complete("/chat/completions", request.to_bytes()).await?;
     call.meter.first_byte();
+    echo.input_tokens = counted.await?;
     let message =
         read_whole(&route.upstream, body, echo, seed).map_err(|error| route.upstream.mask(error))?;
     note(call, message.usage);

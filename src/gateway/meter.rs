@@ -1,5 +1,7 @@
 //! What one call was: filled in on its way by whoever learns it, read once at its end.
 
+use crate::error::Error;
+use std::error::Error as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,8 +20,10 @@ pub struct Record {
     pub tokens_out: Option<u64>,
     /// How often the upstream was asked again.
     pub retries: u32,
-    /// The kind of a failure inside a stream, whose status was spent.
+    /// The kind of a failure.
     pub failure: Option<String>,
+    /// What failed, and why, cause by cause.
+    pub error: Option<String>,
 }
 
 /// The shared record of one call. Cloning shares it.
@@ -50,6 +54,21 @@ impl Meter {
         let elapsed = self.elapsed();
         self.note(|record| {
             record.first_byte.get_or_insert(elapsed);
+        });
+    }
+
+    /// Notes a failure; the first one counts.
+    pub fn failed(&self, error: &Error) {
+        let mut chain = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            chain.push_str(": ");
+            chain.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        self.note(|record| {
+            record.failure.get_or_insert_with(|| format!("{:?}", error.kind()));
+            record.error.get_or_insert(chain);
         });
     }
 

@@ -23,7 +23,7 @@ impl Gateway {
     /// As [`Gateway::chat`].
     pub async fn pass(&self, path: Passthrough, body: Bytes, call: &Call) -> Result<Reply> {
         let mut members = Members::parse(&body).map_err(crate::wire::body::syntax_error)?;
-        let model = super::chat::model_of(members.get("model"))?;
+        let model = crate::translate::check::model(members.get("model"))?;
         call.meter.note(|record| record.model.clone_from(&model));
         let route = self.route(&model)?;
         call.meter.note(|record| record.upstream = route.upstream.name().to_owned());

@@ -133,15 +133,18 @@ impl Step for Relay {
         }
     }
 
-    fn finish(&mut self, ending: Ending<'_>, out: &mut Vec<Frame>) {
+    fn finish(&mut self, ending: Ending<'_>, out: &mut Vec<Frame>) -> Option<Error> {
         let failed = match ending {
-            Ending::Failed(error) => return self.fail(error, out),
+            Ending::Failed(error) => {
+                self.fail(error, out);
+                return None;
+            }
             Ending::Complete if self.state == State::Finished => self.complete(None, out),
             Ending::Complete => Err(said::broken_off()),
         };
-        if let Err(error) = failed {
-            self.fail(&error, out);
-        }
+        let error = failed.err()?;
+        self.fail(&error, out);
+        Some(error)
     }
 
     fn is_over(&self) -> bool {

@@ -34,8 +34,12 @@ impl Gateway {
         {
             return to(&offer.upstream, rest);
         }
-        if let Some(offer) = self.upstreams.iter().find(|offer| offer.lists(name)) {
-            return to(&offer.upstream, name);
+        // Claude Code's model picker shows only names that look like Anthropic's (H05).
+        let names = [Some(name), name.strip_prefix("anthropic/"), name.strip_suffix("[1m]")];
+        for name in names.into_iter().flatten() {
+            if let Some(offer) = self.upstreams.iter().find(|offer| offer.lists(name)) {
+                return to(&offer.upstream, name);
+            }
         }
         if !name.to_ascii_lowercase().starts_with("claude-") {
             return to(&default.upstream, name);

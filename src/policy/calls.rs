@@ -80,19 +80,23 @@ impl Step for CallFilter {
     type Out = Reading;
 
     fn push(&mut self, mut item: Reading, out: &mut Vec<Reading>) -> Result<(), Error> {
-        match &mut item {
-            Reading::Chunk(chunk) => self.normalise(chunk),
-            Reading::Done => {
-                if let Some(error) = self.nameless() {
-                    return Err(error);
-                }
+        let mut ends = true;
+        if let Reading::Chunk(chunk) = &mut item {
+            self.normalise(chunk);
+            ends = chunk.choices.iter().flatten().any(|choice| choice.finish_reason.is_some());
+        }
+        match self.nameless().filter(|_| ends) {
+            Some(error) => Err(error),
+            None => {
+                out.push(item);
+                Ok(())
             }
         }
-        out.push(item);
-        Ok(())
     }
 
-    fn finish(&mut self, _ending: Ending<'_>, _out: &mut Vec<Reading>) {}
+    fn finish(&mut self, _ending: Ending<'_>, _out: &mut Vec<Reading>) -> Option<Error> {
+        None
+    }
 }
 
 fn find_answer(answers: &mut Vec<Answer>, index: u32) -> &mut Answer {

@@ -56,8 +56,9 @@ impl Step for ThinkingFilter {
         Ok(())
     }
 
-    fn finish(&mut self, _ending: Ending<'_>, out: &mut Vec<Reading>) {
+    fn finish(&mut self, _ending: Ending<'_>, out: &mut Vec<Reading>) -> Option<Error> {
         out.extend(self.rest());
+        None
     }
 }
 

@@ -4,6 +4,7 @@
 //! once, before the first byte too. What a request is answered with is left to the endpoint.
 
 use super::payload::BoxBody;
+use super::stall::Stalling;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -40,13 +41,20 @@ pub struct Limits {
     pub connections: usize,
     /// How long a request's head may take, the pause before it included.
     pub head: Duration,
+    /// How long a client may take nothing of what is ready for it.
+    pub stall: Duration,
     /// How long open calls may go on after the stop.
     pub drain: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 1024, head: Duration::from_secs(30), drain: Duration::from_secs(30) }
+        Self {
+            connections: 1024,
+            head: Duration::from_secs(30),
+            stall: Duration::from_secs(60),
+            drain: Duration::from_secs(30),
+        }
     }
 }
 
@@ -156,6 +164,8 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
         .max_headers(MAX_HEADERS)
+        // The buffer alone is no strict limit.
+        .max_header_size(MAX_HEAD_BYTES)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Stalling::new(stream, limits.stall)), service)
 }

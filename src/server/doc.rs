@@ -4,6 +4,7 @@
 pub mod anthropic;
 pub mod model;
 pub mod openai;
+mod specification;
 
 use poem::{IntoResponse, Response};
 use poem_openapi::ApiResponse;
@@ -13,6 +14,8 @@ use poem_openapi::registry::{
 };
 use poem_openapi::types::Type;
 use std::marker::PhantomData;
+
+pub use specification::complete;
 
 /// A response whose content and failures the page describes. It is described, not typed, since
 /// bodies come from the gateway as bytes.

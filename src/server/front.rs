@@ -5,7 +5,7 @@ use super::access::{self, Access};
 use super::envelope::{self, Face};
 use super::log::{self, Line};
 use super::payload::BodyLimit;
-use super::{State, ops};
+use super::{Settings, ops};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{Call, Meter};
 use futures_util::FutureExt as _;
@@ -14,19 +14,18 @@ use poem::http::{HeaderValue, Method, StatusCode, Uri, header};
 use poem::{Endpoint, IntoResponse as _, Request, Response};
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 
 /// The endpoint around all routes.
 pub struct Front<E> {
-    state: Arc<State>,
     access: Access,
+    limit: BodyLimit,
     routes: E,
 }
 
 impl<E: Endpoint<Output = Response>> Front<E> {
     /// Puts the rules of the settings before the routes.
-    pub fn new(state: Arc<State>, routes: E) -> Self {
-        Self { access: Access::new(&state.settings), state, routes }
+    pub fn new(settings: &Settings, routes: E) -> Self {
+        Self { access: Access::new(settings), limit: BodyLimit::of(settings.max_body), routes }
     }
 
     /// The answer of the routes, or the failure that keeps the request from them.
@@ -66,7 +65,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Front<E> {
         }
         let id = call.id.clone();
         request.set_data(call);
-        request.set_data(BodyLimit(self.state.settings.max_body));
+        request.set_data(self.limit);
 
         let mut origin = None;
         let answer = self.answer(request, &mut origin).await;
@@ -117,6 +116,30 @@ fn plain_path(path: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_answered_for() {
+        let settings = Settings {
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 0,
+            keys: Vec::new(),
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            max_body: 0,
+            drain: Duration::ZERO,
+        };
+        let routes = poem::endpoint::make(|_| async { panic!("on purpose") as Response });
+        let front = Front::new(&settings, routes);
+        let request = Request::builder().header("host", "localhost").uri_str("/v1/messages").finish();
+        let response = front.call(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.header("x-iflow2api-error"), Some("local"));
+        let id = response.header("request-id").unwrap().to_owned();
+        let body = response.into_body().into_string().await.unwrap();
+        assert!(body.contains(&id) && !body.contains("purpose"), "{body}");
+    }
 
     #[test]
     fn base_urls_with_too_much_or_too_little_reach_the_same_route() {

@@ -13,6 +13,7 @@ mod openai;
 mod ops;
 mod payload;
 mod routes;
+mod stall;
 
 pub use crate::config::Server as Settings;
 use crate::error::{Error, ErrorKind, Result};
@@ -146,7 +147,7 @@ pub async fn run(
     let limits = accept::Limits { drain: settings.drain, ..accept::Limits::default() };
     let Bound { listeners, addresses } = bound;
     let state = Arc::new(State { gateway, settings, info, addresses, draining: AtomicBool::new(false) });
-    let endpoint = front::Front::new(Arc::clone(&state), routes::routes(&state));
+    let endpoint = front::Front::new(&state.settings, routes::routes(&state));
     let stop = async {
         stop.await;
         state.draining.store(true, Ordering::Relaxed);

@@ -24,17 +24,29 @@ pub type BoxBody = http_body_util::combinators::BoxBody<Bytes, io::Error>;
 
 /// One mebibyte.
 const MEBIBYTE: u64 = 1024 * 1024;
-/// How long a body may take, and each mebibyte of it beyond that.
-const BODY_TIME: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(1));
+/// How much longer a body may take for each mebibyte of it.
+const TIME_PER_MEBIBYTE: Duration = Duration::from_secs(1);
 /// How much of a body that is too large is read on, and for how long, so that a client which sends
 /// before it reads sees the answer. Chosen: twice the default limit, on a fast line.
 const DISCARD: (u64, Duration) = (64 * MEBIBYTE, Duration::from_secs(10));
 /// How many bytes of ready events are written at once. Chosen: what one TLS or socket write takes.
 const JOIN_BYTES: usize = 16 * 1024;
 
-/// The largest body, in bytes; `front` puts it into each request.
+/// What a body may take; `front` puts it into each request.
 #[derive(Debug, Clone, Copy)]
-pub struct BodyLimit(pub u64);
+pub struct BodyLimit {
+    /// The largest body, in bytes.
+    pub bytes: u64,
+    /// How long the smallest body may take; each mebibyte announced adds a second.
+    pub time: Duration,
+}
+
+impl BodyLimit {
+    /// Bodies of this size, in the time that is meant for all.
+    pub fn of(bytes: u64) -> Self {
+        Self { bytes, time: Duration::from_secs(30) }
+    }
+}
 
 /// A body that one of our parsers reads.
 pub trait Wire: Sized + Send {
@@ -73,7 +85,9 @@ impl<'a, T: Wire> ApiExtractor<'a> for WireJson<T> {
         body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let limit = request.data::<BodyLimit>().map_or(0, |limit| limit.0);
+        let Some(&limit) = request.data::<BodyLimit>() else {
+            unreachable!("`front` puts the limit into each request");
+        };
         let bytes = read(request.headers(), body.take()?.into(), limit).await?;
         Ok(Self(T::parse(&bytes)?))
     }
@@ -81,8 +95,9 @@ impl<'a, T: Wire> ApiExtractor<'a> for WireJson<T> {
 
 /// Reads a body within `limit` bytes and its time. Dropping the future leaves the rest unread, and
 /// hyper then closes the connection.
-async fn read(headers: &HeaderMap, mut body: BoxBody, limit: u64) -> Result<Bytes> {
+async fn read(headers: &HeaderMap, mut body: BoxBody, limit: BodyLimit) -> Result<Bytes> {
     check_encoding(headers)?;
+    let BodyLimit { bytes: limit, time } = limit;
     let announced = body.size_hint().exact();
     if announced.is_some_and(|length| length > limit) {
         // A client that asked first gets its answer instead of a go-ahead.
@@ -93,7 +108,7 @@ async fn read(headers: &HeaderMap, mut body: BoxBody, limit: u64) -> Result<Byte
     }
     let expected = announced.unwrap_or(limit);
     let mebibytes = u32::try_from(expected.div_ceil(MEBIBYTE)).unwrap_or(u32::MAX);
-    let time = BODY_TIME.0 + BODY_TIME.1.saturating_mul(mebibytes);
+    let time = time + TIME_PER_MEBIBYTE.saturating_mul(mebibytes);
     match tokio::time::timeout(time, collect(&mut body, announced, limit)).await {
         Ok(Ok(Some(bytes))) => Ok(bytes),
         Ok(Ok(None)) => {
@@ -275,6 +290,16 @@ mod tests {
         let large = "x".repeat(JOIN_BYTES);
         let frames = stream::iter(vec![Frame::data(large.clone()), Frame::data(large)]);
         assert_eq!(pieces(SseBody { frames: Some(frames.boxed()) }).len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_to_an_end_is_refused_in_time() {
+        let pending = stream::once(async { Ok(hyper::body::Frame::data(Bytes::from_static(b"{"))) });
+        let body = BoxBody::new(http_body_util::StreamBody::new(pending.chain(stream::pending())));
+        let limit = BodyLimit { bytes: 1, time: Duration::from_millis(50) };
+        let error = read(&HeaderMap::new(), body, limit).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+        assert_eq!(error.message(), "the body did not arrive within 1 s");
     }
 
     #[test]

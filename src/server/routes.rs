@@ -2,6 +2,7 @@
 
 use super::State;
 use super::anthropic::Anthropic;
+use super::doc;
 use super::openai::{ModelRoute, OpenAi};
 use super::ops::{Documents, Ops};
 use poem::{Route, get};
@@ -18,14 +19,12 @@ pub fn routes(state: &Arc<State>) -> Route {
         Anthropic(Arc::clone(state)),
         Ops::new(Arc::clone(state), Arc::clone(&documents)),
     );
-    let service = OpenApiService::new(apis, "iflow2api", state.info.version.clone())
-        .summary("One gateway, two APIs")
-        .description(
-            "OpenAI chat completions and Anthropic messages over the same upstreams. Every answer bears \
+    let service = OpenApiService::new(apis, "iflow2api", state.info.version.clone()).description(
+        "OpenAI chat completions and Anthropic messages over the same upstreams. Every answer bears \
              `x-request-id`; every error says in `x-iflow2api-error` whose it is: `request`, `upstream` or \
              `local`. Where callers' keys are set, the routes under `/v1` need one, as \
              `Authorization: Bearer KEY` or `x-api-key: KEY`.",
-        );
-    documents.set_specification(service.spec());
+    );
+    documents.set_specification(doc::complete(&service.spec()));
     Route::new().at("/v1/models/*id", get(ModelRoute(Arc::clone(state)))).nest("/", service)
 }

@@ -21,6 +21,21 @@ const KINDS: [(&str, Kind); 11] = [
     ("tools", Kind::Array),
 ];
 
+/// The model's name of a request on either face.
+///
+/// # Errors
+/// `InvalidRequest` where there is none.
+pub fn model(model: Option<&Raw>) -> Result<String> {
+    match model.and_then(Raw::text) {
+        Some(model) if !model.is_empty() => Ok(model.into_owned()),
+        Some(_) => Err(Error::invalid("model", "the model's name is empty")),
+        None if model.is_some_and(|model| !model.is_null()) => {
+            Err(Error::invalid("model", "expected a string, the model's name"))
+        }
+        None => Err(Error::invalid("model", "the model's name is missing")),
+    }
+}
+
 /// Checks a chat request.
 ///
 /// # Errors

@@ -24,22 +24,29 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// A `text`, `image`, `document` or `search_result` block; absent where it is another, or
-    /// text that is only white space (A06).
+    /// Appends what a `text`, `image`, `document` or `search_result` block says; text that is only
+    /// white space says nothing (A06). Returns whether the block is one of these.
     ///
     /// # Errors
     /// `InvalidRequest` with the path where the block is malformed, or cannot be sent.
-    pub fn part(self, block: &Members, path: &str, losses: &mut Losses) -> Result<Option<Part>> {
+    pub fn read(
+        self,
+        block: &Members,
+        path: &str,
+        losses: &mut Losses,
+        parts: &mut Vec<Part>,
+    ) -> Result<bool> {
         match block.text("type").as_deref() {
             Some("text") => {
                 let text = required_text(block, "text", path)?;
-                Ok(Some(Part::Text(text)).filter(|_| !is_blank(block, "text")))
+                parts.extend(Some(text).filter(|text| !text.trim().is_empty()).map(Part::Text));
             }
-            Some("image") => self.image(block, path, losses).map(Some),
-            Some("document") => self.document(block, path).map(Some),
-            Some("search_result") => Ok(Some(Part::Text(search_result(block)))),
-            _ => Ok(None),
+            Some("image") => parts.push(self.image(block, path, losses)?),
+            Some("document") => self.document(block, path, losses, parts)?,
+            Some("search_result") => parts.push(Part::Text(search_result(block))),
+            _ => return Ok(false),
         }
+        Ok(true)
     }
 
     /// Base64 becomes a data URL, a URL stays one (A08); a model that cannot see gets a note (A09).
@@ -55,8 +62,9 @@ impl Reader<'_> {
             Some("url") => required_text(&source, "url", &format!("{path}.source"))?,
             Some(other) => {
                 let message = format!("images from a source of type `{other}` are not available here");
-                return Err(Error::invalid(format!("{path}.source"), message)
-                    .with_hint("send the image as `base64` or as a `url`"));
+                return Err(
+                    Error::invalid(path, message).with_hint("send the image as `base64` or as a `url`")
+                );
             }
             None => return Err(missing(&format!("{path}.source"), "type")),
         };
@@ -69,23 +77,37 @@ impl Reader<'_> {
     }
 
     /// Text as text, a PDF as a file where the upstream takes files (A10).
-    fn document(self, block: &Members, path: &str) -> Result<Part> {
+    fn document(self, block: &Members, path: &str, losses: &mut Losses, parts: &mut Vec<Part>) -> Result<()> {
         let source = source_of(block, path)?;
         let title = block.text("title").filter(|title| !title.is_empty());
-        let titled = |text: String| match &title {
-            Some(title) => Part::Text(format!("{title}\n\n{text}")),
-            None => Part::Text(text),
-        };
-        match source.text("type").as_deref() {
-            Some("text") => Ok(titled(required_text(&source, "data", &format!("{path}.source"))?)),
-            Some("content") => Ok(titled(text_of(source.get("content")))),
+        let kind = source.text("type");
+        if matches!(kind.as_deref(), Some("text" | "content")) {
+            parts.extend(title.as_ref().map(|title| Part::Text(title.clone().into_owned())));
+        }
+        match kind.as_deref() {
+            Some("text") => {
+                parts.push(Part::Text(required_text(&source, "data", &format!("{path}.source"))?));
+                Ok(())
+            }
+            Some("content") => {
+                let content = source.get("content");
+                parts.extend(content.and_then(Raw::text).map(|text| Part::Text(text.into_owned())));
+                let blocks = content.and_then(Raw::objects).unwrap_or_default();
+                for (index, block) in blocks.iter().enumerate() {
+                    let path = format!("{path}.source.content[{index}]");
+                    self.read(block, &path, losses, parts)?;
+                }
+                Ok(())
+            }
             Some("base64") if self.dialect.file_parts => {
                 let data = required_text(&source, "data", &format!("{path}.source"))?;
                 let filename = title.as_deref().unwrap_or("document.pdf");
                 let file = Members::new()
                     .with("filename", Raw::of(filename))
                     .with("file_data", Raw::of(&format!("data:application/pdf;base64,{data}")));
-                Ok(Part::Media(Members::new().with("type", Raw::of("file")).with("file", file.to_raw())))
+                let part = Members::new().with("type", Raw::of("file")).with("file", file.to_raw());
+                parts.push(Part::Media(part));
+                Ok(())
             }
             Some(other) => {
                 let message =
@@ -122,11 +144,6 @@ pub fn content(parts: Vec<Part>) -> Raw {
     json::array(&parts)
 }
 
-/// Whether a block's text is empty or white space.
-pub fn is_blank(block: &Members, key: &str) -> bool {
-    block.text(key).is_none_or(|text| text.trim().is_empty())
-}
-
 /// A member that must be a string.
 ///
 /// # Errors
@@ -157,7 +174,7 @@ fn source_of(block: &Members, path: &str) -> Result<Members> {
 }
 
 /// All text of a string or of an array of blocks.
-fn text_of(raw: Option<&Raw>) -> String {
+pub fn text_of(raw: Option<&Raw>) -> String {
     let Some(raw) = raw else { return String::new() };
     match raw.kind() {
         Kind::String => raw.text().unwrap_or_default().into_owned(),
@@ -173,9 +190,8 @@ fn text_of(raw: Option<&Raw>) -> String {
 
 fn search_result(block: &Members) -> String {
     let head = ["title", "source"].iter().filter_map(|key| block.text(key)).filter(|text| !text.is_empty());
-    let mut lines: Vec<String> = head.map(std::borrow::Cow::into_owned).collect();
-    lines.push(text_of(block.get("content")));
-    lines.join("\n")
+    let head: Vec<String> = head.map(std::borrow::Cow::into_owned).collect();
+    format!("{}\n\n{}", head.join("\n"), text_of(block.get("content")))
 }
 
 /// The media type of an image, by the first bytes of its base64 text.

@@ -1,7 +1,7 @@
 //! The turns of a conversation as chat messages: who says what in which order, and which result
 //! belongs to which call (A04–A20, E01–E04). What a block becomes is left to `content`.
 
-use super::content::{Part, Reader, content, is_blank, missing, required_text};
+use super::content::{Part, Reader, content, missing, required_text, text_of};
 use super::loss::Losses;
 use super::names::{Ids, Names};
 use super::results::{Outcome, ToolResult};
@@ -99,21 +99,32 @@ impl<'a> History<'a> {
                     self.user_turn().results.push(result);
                 }
                 Some("mid_conv_system") => {
-                    let text = block.text("text").unwrap_or_default().into_owned();
-                    self.inline_system(text);
+                    let text = [block.get("text"), block.get("content")].into_iter().flatten();
+                    let text: Vec<String> = text.map(|raw| text_of(Some(raw))).collect();
+                    self.inline_system(text.join("\n\n"));
                 }
                 // What a user says that a model thought is nobody's thought (E04).
                 Some("thinking" | "redacted_thinking") => {}
                 Some("tool_use") => {
                     return Err(Error::invalid(path, "only an assistant message may call a tool"));
                 }
-                _ => match self.reader.part(block, &path, self.losses)? {
-                    Some(part) => self.user_turn().parts.push(part),
-                    None => self.unknown(block, &path)?,
-                },
+                _ => {
+                    let parts = self.parts(block, &path)?;
+                    if !parts.is_empty() {
+                        self.user_turn().parts.extend(parts);
+                    }
+                }
             }
         }
         Ok(())
+    }
+
+    fn parts(&mut self, block: &Members, path: &str) -> Result<Vec<Part>> {
+        let mut parts = Vec::new();
+        if !self.reader.read(block, path, self.losses, &mut parts)? {
+            self.unknown(block, path)?;
+        }
+        Ok(parts)
     }
 
     fn assistant(&mut self, blocks: &[Members], path: &str) -> Result<()> {
@@ -121,10 +132,6 @@ impl<'a> History<'a> {
         for (index, block) in blocks.iter().enumerate() {
             let path = format!("{path}.content[{index}]");
             match block.text("type").as_deref() {
-                Some("text") => {
-                    let text = required_text(block, "text", &path)?;
-                    said.texts.extend(Some(text).filter(|_| !is_blank(block, "text")));
-                }
                 Some("thinking") => self.thoughts(block, &mut said),
                 Some("redacted_thinking") => {}
                 Some("tool_use") => said.calls.push(self.call(block, &path)?),
@@ -133,13 +140,16 @@ impl<'a> History<'a> {
                 Some("tool_result") => {
                     return Err(Error::invalid(path, "only a user message may hold the result of a tool"));
                 }
-                _ => match self.reader.part(block, &path, self.losses)? {
-                    Some(Part::Text(text)) => said.texts.push(text),
-                    Some(Part::Media(_)) => {
-                        self.losses.add(path, "only text of an assistant message is sent")
+                _ => {
+                    for part in self.parts(block, &path)? {
+                        match part {
+                            Part::Text(text) => said.texts.push(text),
+                            Part::Media(_) => {
+                                self.losses.add(&*path, "only text of an assistant message is sent")
+                            }
+                        }
                     }
-                    None => self.unknown(block, &path)?,
-                },
+                }
             }
         }
         self.say(said);
@@ -195,8 +205,6 @@ impl<'a> History<'a> {
     fn unknown(&mut self, block: &Members, path: &str) -> Result<()> {
         match block.text("type").as_deref() {
             None => Err(missing(path, "type")),
-            // Known, but empty (A06).
-            Some("text") => Ok(()),
             Some(kind) => {
                 self.losses.add(path, format!("blocks of type `{kind}` are not known here"));
                 Ok(())

@@ -14,6 +14,7 @@
 //! | the error envelope | the error envelope | `failure` |
 
 mod arguments;
+mod blocks;
 pub mod check;
 mod content;
 mod cut;
@@ -24,13 +25,14 @@ pub mod names;
 pub mod request;
 pub mod response;
 mod results;
+mod schema;
 mod signature;
 pub mod stop;
 pub mod stream;
 mod system;
 mod tally;
 pub mod tokens;
-mod tools;
+pub mod tools;
 
 pub use request::messages_to_chat;
 pub use response::completion_to_message;

@@ -17,19 +17,28 @@ fn is_plain(text: &str) -> bool {
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     originals: HashMap<String, String>,
+    /// Whether a name must begin with a letter (A24).
+    letter_first: bool,
 }
 
 impl Names {
+    /// No names yet; `letter_first` where each must begin with a letter (A24).
+    pub fn new(letter_first: bool) -> Self {
+        Self { originals: HashMap::new(), letter_first }
+    }
+
     /// The name to send: the same, or a short one that is always the same for the same name.
     pub fn upstream(&mut self, name: &str) -> String {
-        if !name.is_empty() && name.len() <= NAME_CHARS && is_plain(name) {
+        let begins_well = !self.letter_first || name.starts_with(|c: char| c.is_ascii_alphabetic());
+        if !name.is_empty() && name.len() <= NAME_CHARS && is_plain(name) && begins_well {
             return name.to_owned();
         }
         let mut hash = fnv::FnvHasher::default();
         hash.write(name.as_bytes());
         let plain: String =
             name.chars().map(|c| if is_plain(c.encode_utf8(&mut [0; 4])) { c } else { '_' }).collect();
-        let head: String = plain.chars().take(NAME_CHARS - 9).collect();
+        let first = if begins_well { "" } else { "t" };
+        let head: String = first.chars().chain(plain.chars()).take(NAME_CHARS - 9).collect();
         let short = format!("{head}_{:08x}", hash.finish() & 0xffff_ffff);
         self.originals.insert(short.clone(), name.to_owned());
         short

@@ -27,6 +27,8 @@ pub struct Translated {
     pub ids: Ids,
     /// Whether thoughts are shown (B07).
     pub thinking: bool,
+    /// Whether they are shown by their signature only (E08).
+    pub thoughts_omitted: bool,
     /// Stop sequences that the upstream matches.
     pub stops: Vec<String>,
     /// Those that do not fit there (A31).
@@ -102,6 +104,7 @@ pub fn messages_to_chat(request: &MessagesRequest, model: &str, dialect: &Dialec
         names: tools.names,
         ids,
         thinking: thinking.shown,
+        thoughts_omitted: thinking.omitted,
         stops,
         local_stops,
         prefix,
@@ -186,27 +189,30 @@ fn stops(request: &MessagesRequest, dialect: &Dialect) -> Result<(Vec<String>, V
 }
 
 /// What the caller wishes of thinking (A33, row 1 of T1).
+#[derive(Default)]
 struct Thinking {
     shown: bool,
+    omitted: bool,
     effort: Option<&'static str>,
 }
 
 impl Thinking {
     fn read(request: &MessagesRequest) -> Result<Self> {
-        let Some(thinking) = request.get("thinking") else { return Ok(Self { shown: false, effort: None }) };
+        let Some(thinking) = request.get("thinking") else { return Ok(Self::default()) };
         let Some(thinking) = thinking.members() else {
             let found = thinking.kind().name();
             return Err(Error::invalid("thinking", format!("expected an object, found {found}")));
         };
         let output = request.get("output_config").and_then(Raw::members).unwrap_or_default();
         let effort = output.text("effort").and_then(|effort| known_effort(&effort));
+        let omitted = thinking.is("display", "omitted");
         Ok(match thinking.text("type").as_deref() {
-            Some("disabled") => Self { shown: false, effort: Some("none") },
+            Some("disabled") => Self { effort: Some("none"), ..Self::default() },
             Some("enabled") => {
                 let budget = thinking.get("budget_tokens").and_then(Raw::u64);
-                Self { shown: true, effort: effort.or(budget.map(effort_of_budget)) }
+                Self { shown: true, omitted, effort: effort.or(budget.map(effort_of_budget)) }
             }
-            Some("adaptive") => Self { shown: true, effort },
+            Some("adaptive") => Self { shown: true, omitted, effort },
             Some(other) => {
                 let message = format!("`{other}` is none of enabled, adaptive and disabled");
                 return Err(Error::invalid("thinking.type", message));
@@ -217,18 +223,18 @@ impl Thinking {
 }
 
 fn known_effort(effort: &str) -> Option<&'static str> {
-    ["minimal", "low", "medium", "high", "xhigh"].into_iter().find(|known| *known == effort).or(
-        match effort {
-            "max" => Some("xhigh"),
-            _ => None,
-        },
-    )
+    match effort {
+        "minimal" | "low" => Some("low"),
+        "medium" => Some("medium"),
+        "high" => Some("high"),
+        "xhigh" | "max" => Some("xhigh"),
+        _ => None,
+    }
 }
 
 fn effort_of_budget(tokens: u64) -> &'static str {
     match tokens {
-        0..=512 => "minimal",
-        513..=1024 => "low",
+        0..=1024 => "low",
         1025..=8192 => "medium",
         8193..=24576 => "high",
         _ => "xhigh",

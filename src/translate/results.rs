@@ -35,9 +35,11 @@ impl ToolResult {
                 let items = content.and_then(Raw::items).unwrap_or_default();
                 for (index, item) in items.iter().enumerate() {
                     let path = format!("{path}.content[{index}]");
-                    match inner(item, &path, reader, losses)? {
-                        Part::Text(text) => texts.push(text),
-                        Part::Media(image) => images.push(image),
+                    for part in inner(item, &path, reader, losses)? {
+                        match part {
+                            Part::Text(text) => texts.push(text),
+                            Part::Media(image) => images.push(image),
+                        }
                     }
                 }
             }
@@ -68,23 +70,26 @@ impl ToolResult {
 }
 
 /// One block inside a result (A15).
-fn inner(item: &Raw, path: &str, reader: Reader<'_>, losses: &mut Losses) -> Result<Part> {
+fn inner(item: &Raw, path: &str, reader: Reader<'_>, losses: &mut Losses) -> Result<Vec<Part>> {
     let Some(block) = item.members() else {
-        return Ok(Part::Text(
-            item.text().map_or_else(|| item.as_str().to_owned(), std::borrow::Cow::into_owned),
-        ));
+        let text = item.text().map_or_else(|| item.as_str().to_owned(), std::borrow::Cow::into_owned);
+        return Ok(vec![Part::Text(text)]);
     };
+    let mut parts = Vec::new();
     match block.text("type").as_deref() {
-        Some("text") => Ok(Part::Text(required_text(&block, "text", path)?)),
+        // White space may be all that a tool has to say.
+        Some("text") => parts.push(Part::Text(required_text(&block, "text", path)?)),
         Some("tool_reference") => {
             let name = ["tool_name", "name"].iter().find_map(|key| block.text(key)).unwrap_or_default();
-            Ok(Part::Text(format!("[tool available: {name}]")))
+            parts.push(Part::Text(format!("[tool available: {name}]")));
         }
-        _ => match reader.part(&block, path, losses)? {
-            Some(part) => Ok(part),
-            None => Ok(Part::Text(item.compact().as_str().to_owned())),
-        },
+        _ => {
+            if !reader.read(&block, path, losses, &mut parts)? {
+                parts.push(Part::Text(item.compact().as_str().to_owned()));
+            }
+        }
     }
+    Ok(parts)
 }
 
 fn tool_message(id: &str, content: Raw) -> Members {

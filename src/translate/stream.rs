@@ -5,20 +5,18 @@
 //! from 0; a `ping` may stand anywhere. Providers' habits are behind us here: `policy::calls` and
 //! `policy::thinking` have put the chunks into the API's own form.
 
+use super::blocks::{Blocks, Call};
 use super::cut::{Cut, Cutter};
 use super::failure::anthropic_failure;
 use super::names::{Ids, Names};
-use super::signature::Signer;
 use super::stop::{self, Said};
 use super::tally::Tally;
 use super::tokens::Vocabulary;
 use crate::error::{Error, ErrorKind};
 use crate::step::{Ending, Step};
-use crate::wire::anthropic::{Block, BlockDelta, Event, Message, MessageDelta, StopDetails, Usage};
+use crate::wire::anthropic::{Event, Message, MessageDelta, StopDetails, Usage};
 use crate::wire::json::Raw;
 use crate::wire::openai::{self, Chunk, Content, Reading, ToolCallDelta};
-use crate::wire::scan::Scanner;
-use std::collections::VecDeque;
 
 /// What an answer repeats of its request, and how it is to be read.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +29,8 @@ pub struct Echo {
     pub input_tokens: u64,
     /// Whether thoughts are shown (B07).
     pub thinking: bool,
+    /// Whether they are shown by their signature only (E08).
+    pub thoughts_omitted: bool,
     /// The caller's stop sequences, sent upstream.
     pub stops: Vec<String>,
     /// Those that are matched here, since the upstream takes no more (A31).
@@ -53,10 +53,8 @@ pub struct Echo {
 pub struct MessageStream {
     echo: Echo,
     state: State,
-    open: Open,
-    next_index: u32,
+    blocks: Blocks,
     text: Cutter,
-    waiting: VecDeque<Waiting>,
     /// The calls that were started, and so take part in the numbering.
     calls: u32,
     tally: Tally,
@@ -74,23 +72,6 @@ enum State {
     Over,
 }
 
-/// The one block that is open.
-enum Open {
-    Nothing,
-    Text,
-    Thinking(Signer),
-    Tool { call: Option<u32>, arguments: Scanner },
-}
-
-/// A call whose turn has not come (B15).
-#[derive(Debug)]
-struct Waiting {
-    call: Option<u32>,
-    id: String,
-    name: String,
-    arguments: String,
-}
-
 impl MessageStream {
     /// A stream of which nothing has come yet.
     pub fn new(echo: Echo) -> Self {
@@ -99,10 +80,8 @@ impl MessageStream {
         Self {
             echo,
             state: State::Fresh,
-            open: Open::Nothing,
-            next_index: 0,
+            blocks: Blocks::new(),
             text,
-            waiting: VecDeque::new(),
             calls: 0,
             tally,
             thought: false,
@@ -193,6 +172,8 @@ impl MessageStream {
             self.visible(&text, out);
         }
         if let Some(refusal) = delta.refusal {
+            // Shown as text too: few clients look at `stop_details`.
+            self.visible(&refusal, out);
             self.refusal.push_str(&refusal);
         }
         if let Some(function) = delta.function_call {
@@ -210,18 +191,9 @@ impl MessageStream {
         }
         self.thought = true;
         self.tally.add(&text);
-        if !self.echo.thinking {
-            return;
+        if self.echo.thinking {
+            self.blocks.thoughts(text, !self.echo.thoughts_omitted, &self.echo.profile, out);
         }
-        if !matches!(self.open, Open::Thinking(_)) {
-            self.flush_tools(out);
-            let block = Block::Thinking { thinking: String::new(), signature: String::new() };
-            self.begin(block, Open::Thinking(Signer::new(&self.echo.profile)), out);
-        }
-        if let Open::Thinking(signer) = &mut self.open {
-            signer.add(&text);
-        }
-        self.grow(BlockDelta::ThinkingDelta { thinking: text }, out);
     }
 
     fn visible(&mut self, text: &str, out: &mut Vec<Event>) {
@@ -230,22 +202,13 @@ impl MessageStream {
         }
         self.tally.add(text);
         let Cut { text, matched } = self.text.push(text);
-        self.say(text, out);
+        if !text.is_empty() {
+            self.blocks.text(text, out);
+        }
         self.stop_sequence = matched;
     }
 
-    fn say(&mut self, text: String, out: &mut Vec<Event>) {
-        if text.is_empty() {
-            return;
-        }
-        if !matches!(self.open, Open::Text) {
-            self.flush_tools(out);
-            self.begin(Block::Text { text: String::new() }, Open::Text, out);
-        }
-        self.grow(BlockDelta::TextDelta { text }, out);
-    }
-
-    /// A fragment of a call: to the open block, or to those that wait (B15, B17).
+    /// A fragment of a call: its beginning where it bears a name, else more of its arguments (B17).
     fn fragment(&mut self, fragment: ToolCallDelta, out: &mut Vec<Event>) {
         let piece = match fragment.function.arguments {
             Some(Content::Text(text)) => text,
@@ -253,89 +216,28 @@ impl MessageStream {
             Some(Content::Other(_)) | None => String::new(),
         };
         self.tally.add(&piece);
-        let call = fragment.index;
-        if let Some(name) = fragment.function.name.filter(|_| self.is_new(call)) {
-            self.calls =
-                call.map_or(self.calls, |call| call.saturating_add(1)).max(self.calls.saturating_add(1));
-            if self.echo.single_call && self.calls > 1 {
-                return;
-            }
-            self.release_text(out);
-            let id = self.echo.ids.downstream(fragment.id.as_deref(), &self.echo.id);
-            let name = self.echo.names.original(&name).to_owned();
-            self.waiting.push_back(Waiting { call, id, name, arguments: piece });
-        } else if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.call == call) {
-            waiting.arguments.push_str(&piece);
-        } else if matches!(&self.open, Open::Tool { call: open, .. } if *open == call) {
-            self.arguments(piece, out);
-        }
-        self.turn(out);
-    }
-
-    fn is_new(&self, call: Option<u32>) -> bool {
-        call.is_none_or(|call| call >= self.calls)
-    }
-
-    /// Opens the next waiting call, if the open one is over.
-    fn turn(&mut self, out: &mut Vec<Event>) {
-        while !self.waiting.is_empty() {
-            if matches!(&self.open, Open::Tool { arguments, .. } if !arguments.is_complete()) {
-                return;
-            }
-            self.open_waiting(out);
-        }
-    }
-
-    /// Opens and fills all waiting calls: nothing more will come for them.
-    fn flush_tools(&mut self, out: &mut Vec<Event>) {
-        while !self.waiting.is_empty() {
-            self.open_waiting(out);
-        }
-    }
-
-    fn open_waiting(&mut self, out: &mut Vec<Event>) {
-        let Some(Waiting { call, id, name, arguments }) = self.waiting.pop_front() else { return };
-        let block = Block::ToolUse { id, name, input: Raw::from_static("{}") };
-        self.begin(block, Open::Tool { call, arguments: Scanner::default() }, out);
-        self.arguments(arguments, out);
-    }
-
-    fn arguments(&mut self, piece: String, out: &mut Vec<Event>) {
-        if piece.is_empty() {
+        let number = fragment.index;
+        let is_new = number.is_none_or(|number| number >= self.calls);
+        let Some(name) = fragment.function.name.filter(|_| is_new) else {
+            return self.blocks.arguments(number, piece, out);
+        };
+        self.calls =
+            number.map_or(self.calls, |number| number.saturating_add(1)).max(self.calls.saturating_add(1));
+        if self.echo.single_call && self.calls > 1 {
             return;
         }
-        if let Open::Tool { arguments, .. } = &mut self.open {
-            arguments.feed(&piece);
-        }
-        self.grow(BlockDelta::InputJsonDelta { partial_json: piece }, out);
-    }
-
-    fn begin(&mut self, content_block: Block, open: Open, out: &mut Vec<Event>) {
-        self.close(out);
-        out.push(Event::ContentBlockStart { index: self.next_index, content_block });
-        self.open = open;
-    }
-
-    fn grow(&mut self, delta: BlockDelta, out: &mut Vec<Event>) {
-        out.push(Event::ContentBlockDelta { index: self.next_index, delta });
-    }
-
-    fn close(&mut self, out: &mut Vec<Event>) {
-        match std::mem::replace(&mut self.open, Open::Nothing) {
-            Open::Nothing => return,
-            Open::Thinking(signer) => {
-                self.grow(BlockDelta::SignatureDelta { signature: signer.signature() }, out);
-            }
-            Open::Text | Open::Tool { .. } => {}
-        }
-        out.push(Event::ContentBlockStop { index: self.next_index });
-        self.next_index += 1;
+        self.release_text(out);
+        let id = self.echo.ids.downstream(fragment.id.as_deref(), &self.echo.id);
+        let name = self.echo.names.original(&name).to_owned();
+        self.blocks.call(Call { number, id, name, arguments: piece }, out);
     }
 
     /// Says the text that was held back because it might have been cut.
     fn release_text(&mut self, out: &mut Vec<Event>) {
         let held = self.text.finish();
-        self.say(held, out);
+        if !held.is_empty() {
+            self.blocks.text(held, out);
+        }
     }
 
     /// Takes the stop sequence that the upstream names (B21).
@@ -353,22 +255,22 @@ impl MessageStream {
             return Ok(());
         }
         self.release_text(out);
-        self.flush_tools(out);
+        self.blocks.flush_calls(out);
         let said = Said { tools: self.calls > 0 };
         let mut reason = stop::stop_reason(self.finish.as_deref(), said)?;
         if !self.refusal.is_empty() {
             reason = "refusal";
         }
-        if self.is_silent() && matches!(reason, "end_turn" | "tool_use") {
+        if self.blocks.is_empty() && matches!(reason, "end_turn" | "tool_use") {
             let counted = self.usage.is_some_and(|usage| usage.completion_tokens > 0);
             if !self.thought && !counted && self.stop_sequence.is_none() {
                 return Err(Error::new(ErrorKind::BadAnswer, "empty response from upstream"));
             }
         }
         if reason != "max_tokens" && reason != "refusal" && !self.has_visible() {
-            self.begin(Block::Text { text: String::new() }, Open::Text, out);
+            self.blocks.empty_text(out);
         }
-        self.close(out);
+        self.blocks.close(out);
         let details = (reason == "refusal").then(|| StopDetails {
             kind: "refusal".to_owned(),
             category: None,
@@ -383,11 +285,6 @@ impl MessageStream {
         Ok(())
     }
 
-    /// Whether nothing at all was said, not even in thought.
-    fn is_silent(&self) -> bool {
-        self.next_index == 0 && matches!(self.open, Open::Nothing)
-    }
-
     /// Whether a text or a tool was shown; thoughts do not count (B31).
     fn has_visible(&self) -> bool {
         self.calls > 0 || self.text.said_anything()
@@ -397,7 +294,7 @@ impl MessageStream {
         if self.state == State::Over {
             return;
         }
-        self.close(out);
+        self.blocks.close(out);
         out.push(Event::Error { error: anthropic_failure(error) });
         self.state = State::Over;
     }
@@ -422,17 +319,20 @@ impl Step for MessageStream {
         Ok(())
     }
 
-    fn finish(&mut self, ending: Ending<'_>, out: &mut Vec<Event>) {
+    fn finish(&mut self, ending: Ending<'_>, out: &mut Vec<Event>) -> Option<Error> {
         let failed = match ending {
-            Ending::Failed(error) => return self.fail(error, out),
+            Ending::Failed(error) => {
+                self.fail(error, out);
+                return None;
+            }
             Ending::Complete if self.finish.is_some() => self.complete(out),
             Ending::Complete => {
                 Err(Error::new(ErrorKind::BadAnswer, "upstream closed the stream before finishing"))
             }
         };
-        if let Err(error) = failed {
-            self.fail(&error, out);
-        }
+        let error = failed.err()?;
+        self.fail(&error, out);
+        Some(error)
     }
 
     fn is_over(&self) -> bool {

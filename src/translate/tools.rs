@@ -3,10 +3,10 @@
 use super::content::missing;
 use super::loss::Losses;
 use super::names::Names;
-use crate::dialect::Dialect;
+use super::schema::fitted;
+use crate::dialect::{Dialect, SchemaDialect};
 use crate::error::{Error, Result};
 use crate::wire::json::{self, Kind, Members, Raw};
-use serde_json::{Map, Value};
 
 /// The tools of a request in the other API's words.
 #[derive(Debug, Default)]
@@ -34,7 +34,8 @@ pub fn tools(
     dialect: &Dialect,
     losses: &mut Losses,
 ) -> Result<Tools> {
-    let mut tools = Tools::default();
+    let letter_first = dialect.schema == SchemaDialect::Moonshot;
+    let mut tools = Tools { names: Names::new(letter_first), ..Tools::default() };
     let mut dropped = None;
     if let Some(listed) = listed {
         let Some(listed) = listed.items() else {
@@ -88,7 +89,7 @@ impl Tools {
                         format!("expected an object, found {found}"),
                     ));
                 }
-                (tool.some("description").cloned(), rooted(schema))
+                (tool.some("description").cloned(), fitted(schema, dialect.schema))
             }
             Some(kind) => match client_run(kind) {
                 Some((description, schema)) => (Some(Raw::of(description)), Raw::from_static(schema)),
@@ -141,63 +142,25 @@ impl Tools {
     }
 }
 
-/// A schema whose root, and whose objects, say what they are (A23). One that does already is sent
-/// as it was written, but for `$schema`.
-fn rooted(schema: &Raw) -> Raw {
-    let Some(mut members) = schema.members() else { return schema.clone() };
-    members.remove("$schema");
-    let typed = members.is("type", "object") && members.some("properties").is_some();
-    let mentions_objects = members.iter().any(|(_, value)| has_bare_object(value));
-    if typed && !mentions_objects {
-        return members.to_raw();
-    }
-    let text = members.to_raw();
-    let Ok(Value::Object(mut root)) = text.read::<Value>() else { return text };
-    if !root.get("type").is_some_and(|kind| kind == "object") {
-        // In front, where people and templates look for it.
-        root.shift_remove("type");
-        root.shift_insert(0, "type".to_owned(), Value::from("object"));
-    }
-    complete(&mut root);
-    Raw::of(&root)
-}
-
-/// Whether an object type without `properties` may stand somewhere in a schema.
-fn has_bare_object(value: &Raw) -> bool {
-    match value.kind() {
-        Kind::Object | Kind::Array => value.read::<Value>().is_ok_and(|value| is_bare(&value)),
-        Kind::Null | Kind::Bool | Kind::Number | Kind::String => false,
-    }
-}
-
-fn is_bare(value: &Value) -> bool {
-    match value {
-        Value::Object(node) => {
-            let is_object = node.get("type").is_some_and(|kind| kind == "object");
-            (is_object && !node.contains_key("properties")) || node.values().any(is_bare)
-        }
-        Value::Array(items) => items.iter().any(is_bare),
-        _ => false,
-    }
-}
-
-fn complete(node: &mut Map<String, Value>) {
-    if node.get("type").is_some_and(|kind| kind == "object")
-        && !node.get("properties").is_some_and(Value::is_object)
-    {
-        node.insert("properties".to_owned(), Value::Object(Map::new()));
-    }
-    for value in node.values_mut() {
-        match value {
-            Value::Object(inner) => complete(inner),
-            Value::Array(items) => {
-                for inner in items.iter_mut().filter_map(Value::as_object_mut) {
-                    complete(inner);
-                }
+/// Makes definitions of the other API's shape, with `input_schema`, the API's own (D10). Returns
+/// whether there were any.
+pub fn adopt(listed: &Raw, dialect: &Dialect) -> Option<Raw> {
+    let mut definitions = listed.objects()?;
+    let mut adopted = false;
+    for tool in &mut definitions {
+        let is_foreign = tool.some("function").is_none() && tool.some("name").is_some();
+        let Some(schema) = tool.some("input_schema").filter(|_| is_foreign) else { continue };
+        let mut function = Members::new();
+        for key in ["name", "description"] {
+            if let Some(value) = tool.some(key) {
+                function.set(key, value.clone());
             }
-            _ => {}
         }
+        function.set("parameters", fitted(schema, dialect.schema));
+        *tool = Members::new().with("type", Raw::of("function")).with("function", function.to_raw());
+        adopted = true;
     }
+    adopted.then(|| json::array(&definitions))
 }
 
 /// What a tool is for that Anthropic describes and the client runs, and its documented schema.

@@ -112,7 +112,11 @@ impl Body {
         Bytes::from(text)
     }
 
-    fn size_hint(&self) -> usize {
+    /// About how many bytes the body is written in.
+    pub fn size_hint(&self) -> usize {
+        if let Some(source) = &self.source {
+            return source.len();
+        }
         let values = self.members.iter().chain(self.messages.iter().flat_map(Members::iter));
         values.map(|(key, value)| key.len() + value.as_bytes().len() + 8).sum()
     }

@@ -30,7 +30,8 @@ impl Drop for Witness {
     }
 }
 
-/// `/wait` never answers, `/stream` sends one event and waits for `go`, all else answers at once.
+/// `/wait` never answers, `/stream` sends one event and waits for `go`, `/flood` never ends, all else
+/// answers at once.
 struct Script {
     signs: mpsc::Sender<Sign>,
     go: Arc<Notify>,
@@ -56,6 +57,13 @@ impl Endpoint for Script {
                     Ok::<_, std::io::Error>(Bytes::from_static(b"last\n"))
                 });
                 Ok(Body::from_bytes_stream(first.chain(last)).into_response())
+            }
+            "/flood" => {
+                let flood = futures_util::stream::repeat_with(move || {
+                    let _witness = &witness;
+                    Ok::<_, std::io::Error>(Bytes::from_static(&[b'x'; 16 * 1024]))
+                });
+                Ok(Body::from_bytes_stream(flood).into_response())
             }
             _ => Ok("done".into_response()),
         }
@@ -167,6 +175,15 @@ async fn heads_that_do_not_come_to_an_end_are_closed() {
         client.write_all(begun.as_bytes()).await.unwrap();
         assert!(!read_until(&mut client, "200 OK").await, "{begun:?}");
     }
+}
+
+#[tokio::test]
+async fn a_client_that_stays_without_reading_is_given_up() {
+    let limits = Limits { stall: Duration::from_millis(100), ..Limits::default() };
+    let mut stage = Stage::start(limits).await;
+    let client = stage.connect("/flood").await;
+    assert_eq!(stage.sign().await, Sign::Dropped);
+    drop(client);
 }
 
 #[tokio::test]

@@ -4,8 +4,10 @@
 mod config;
 mod demo;
 mod departure;
+mod golden;
 mod program;
 mod server;
 mod support;
 mod tokens;
+mod wire;
 mod wire_client;

@@ -1,0 +1,219 @@
+//! What has come of an answer so far: its text, its thoughts, its cost, and whether it is whole.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::wire::anthropic::{Block, BlockDelta, Event, Failure, Message, StopDetails, Usage};
+use crate::wire::sse::Frame;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// What is news for a screen.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// More of the answer.
+    Text(String),
+    /// More of the thoughts.
+    Thought(String),
+}
+
+/// An answer in the making. What came before an interrupt stays in it.
+#[derive(Debug)]
+pub struct Answer {
+    /// The text.
+    pub text: String,
+    /// The thoughts.
+    pub reasoning: String,
+    /// Why it ended, where it did.
+    pub stop_reason: Option<String>,
+    /// The call's id.
+    pub request_id: String,
+    /// The model's name at the upstream.
+    pub model: String,
+    /// The upstream that answers.
+    pub upstream: String,
+    usage: Usage,
+    refusal: Option<String>,
+    started: Instant,
+    first_token: Option<Duration>,
+    over: bool,
+}
+
+impl Answer {
+    /// An answer to a call that is made now.
+    pub fn begin() -> Self {
+        Self {
+            text: String::new(),
+            reasoning: String::new(),
+            stop_reason: None,
+            request_id: request_id(),
+            model: String::new(),
+            upstream: String::new(),
+            usage: Usage::default(),
+            refusal: None,
+            started: Instant::now(),
+            first_token: None,
+            over: false,
+        }
+    }
+
+    /// Takes one frame of a stream.
+    ///
+    /// # Errors
+    /// The error that the frame says.
+    pub fn frame(&mut self, frame: &Frame) -> Result<Option<Piece>> {
+        if frame.data.is_empty() {
+            return Ok(None);
+        }
+        let event = match serde_json::from_slice(&frame.data) {
+            Ok(event) => event,
+            Err(error) => {
+                tracing::warn!(event = frame.event.as_deref(), %error, "an event was not understood");
+                return Ok(None);
+            }
+        };
+        match event {
+            Event::ContentBlockDelta { delta: BlockDelta::TextDelta { text }, .. } => {
+                return Ok(self.said(text));
+            }
+            Event::ContentBlockDelta { delta: BlockDelta::ThinkingDelta { thinking }, .. } => {
+                return Ok(self.thought(thinking));
+            }
+            Event::MessageStart { message } => self.usage = message.usage,
+            Event::MessageDelta { delta, usage } => {
+                self.ended(Some(delta.stop_reason), delta.stop_details, usage);
+            }
+            Event::MessageStop => self.over = true,
+            Event::Error { error } => return Err(failure(error)),
+            Event::Ping
+            | Event::ContentBlockStart { .. }
+            | Event::ContentBlockStop { .. }
+            | Event::ContentBlockDelta { .. } => {}
+        }
+        Ok(None)
+    }
+
+    /// Takes a whole message.
+    ///
+    /// # Errors
+    /// `BadAnswer` where it is none.
+    pub fn whole(&mut self, body: &Bytes) -> Result<Vec<Piece>> {
+        let message: Message = serde_json::from_slice(body).map_err(|error| {
+            Error::new(ErrorKind::BadAnswer, "the answer was not understood").with_source(error)
+        })?;
+        let mut pieces = Vec::new();
+        for block in message.content {
+            pieces.extend(match block {
+                Block::Text { text } => self.said(text),
+                Block::Thinking { thinking, .. } => self.thought(thinking),
+                Block::ToolUse { .. } => None,
+            });
+        }
+        // Nobody saw when the first token of a whole answer was made.
+        self.first_token = None;
+        self.ended(message.stop_reason, message.stop_details, message.usage);
+        self.over = true;
+        Ok(pieces)
+    }
+
+    fn said(&mut self, text: String) -> Option<Piece> {
+        self.text.push_str(&text);
+        self.spoke(text).map(Piece::Text)
+    }
+
+    fn thought(&mut self, thoughts: String) -> Option<Piece> {
+        self.reasoning.push_str(&thoughts);
+        self.spoke(thoughts).map(Piece::Thought)
+    }
+
+    fn spoke(&mut self, text: String) -> Option<String> {
+        if text.is_empty() {
+            return None;
+        }
+        self.first_token.get_or_insert_with(|| self.started.elapsed());
+        Some(text)
+    }
+
+    fn ended(&mut self, reason: Option<String>, details: Option<StopDetails>, usage: Usage) {
+        self.stop_reason = reason;
+        self.refusal = details.and_then(|details| details.explanation);
+        self.usage = usage;
+    }
+
+    /// Whether nothing that still comes can matter.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Judges what came.
+    ///
+    /// # Errors
+    /// `BadAnswer` where the answer broke off or is empty, `InvalidRequest` where the model refused.
+    pub fn check(&self) -> Result<()> {
+        if !self.over {
+            return Err(Error::new(ErrorKind::BadAnswer, "the answer broke off"));
+        }
+        if !self.text.is_empty() {
+            return Ok(());
+        }
+        if self.stop_reason.as_deref() == Some("refusal") {
+            let said = self.refusal.as_deref().map(|said| format!(": {said}")).unwrap_or_default();
+            return Err(Error::new(ErrorKind::InvalidRequest, format!("the model refused to answer{said}")));
+        }
+        let error = Error::new(ErrorKind::BadAnswer, "the answer is empty");
+        Err(match (self.is_cut(), self.reasoning.is_empty()) {
+            (true, _) => error.with_hint("all tokens went into thinking: give more with --max-tokens"),
+            (false, false) => {
+                error.with_hint("the model only thought: see its thoughts with --thinking show")
+            }
+            (false, true) => error,
+        })
+    }
+
+    /// Whether the answer was cut at a limit.
+    pub fn is_cut(&self) -> bool {
+        matches!(self.stop_reason.as_deref(), Some("max_tokens" | "model_context_window_exceeded"))
+    }
+
+    /// The answer as one object for scripts.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "text": self.text,
+            "reasoning": self.reasoning,
+            "stop_reason": self.stop_reason,
+            "usage": self.usage,
+            "model": self.model,
+            "upstream": self.upstream,
+            "request_id": self.request_id,
+            "first_token_ms": self.first_token.map(milliseconds),
+            "ms": milliseconds(self.started.elapsed()),
+        })
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A new request id, of the form that `serve` gives. It only has to be unlikely twice.
+fn request_id() -> String {
+    let letters = (0..24).map(|_| fastrand::char('a'..='z'));
+    "req_".chars().chain(letters).collect()
+}
+
+/// What an error event means: the API has fewer types than we have kinds, but as many as there are
+/// exit statuses.
+fn failure(failure: Failure) -> Error {
+    let kind = match failure.kind.as_str() {
+        "invalid_request_error" => ErrorKind::InvalidRequest,
+        "authentication_error" => ErrorKind::LoginRequired,
+        "permission_error" => ErrorKind::Forbidden,
+        "billing_error" => ErrorKind::QuotaExhausted,
+        "rate_limit_error" => ErrorKind::RateLimited,
+        "not_found_error" => ErrorKind::NotFound,
+        "request_too_large" => ErrorKind::TooLarge,
+        "overloaded_error" => ErrorKind::Overloaded,
+        "timeout_error" => ErrorKind::TimedOut,
+        _ => ErrorKind::BadAnswer,
+    };
+    Error::new(kind, failure.message)
+}

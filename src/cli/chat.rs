@@ -1,0 +1,145 @@
+//! `chat`: one answer, or a conversation, in the terminal.
+
+use super::{exit, models, setup};
+use crate::chat::{self, Chat, Look, Wish, prompt};
+use crate::config::{Config, Flags, Sources, resolve};
+use crate::error::{Error, ErrorKind, Result};
+use crate::gateway::Gateway;
+use clap::{Args as ClapArgs, ValueEnum};
+use std::io::IsTerminal as _;
+
+const EXAMPLES: &str = "\
+Examples:
+  iflow2api chat -m glm-4.7 \"explain the borrow checker\"
+  cat notes.txt | iflow2api chat -m glm-4.7 \"sum up\"
+  git diff | iflow2api chat -s \"You review code\" - \"What may break?\"
+  iflow2api chat --json \"hello\" | jq -r .text
+  iflow2api chat --demo";
+
+/// Ask a model, or talk with it
+///
+/// The answer goes to stdout, all else to stderr. What stdin holds is put behind the prompt, unless
+/// stdin is a terminal. Without a prompt, on a terminal, a conversation begins.
+#[derive(Debug, ClapArgs)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The prompt; several words are joined, `-` stands for what stdin holds
+    prompt: Vec<String>,
+    /// Ask this model [default: `default_model`, else the first that the upstream lists]
+    #[arg(short, long)]
+    model: Option<String>,
+    /// Give the model this system prompt
+    #[arg(short, long, value_name = "TEXT")]
+    system: Option<String>,
+    /// Wait for the whole answer
+    #[arg(long)]
+    no_stream: bool,
+    /// Print one JSON object: text, reasoning, usage, and how it came about
+    #[arg(long)]
+    json: bool,
+    /// What to do with the model's thoughts; they go to stderr [default: show on a terminal, else hide]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    thinking: Option<Thinking>,
+    /// Bound the answer to this many tokens, thoughts included
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_tokens: Option<u32>,
+    /// Ask this upstream: the name of one that is set up, or a base URL
+    #[arg(long, value_name = "NAME|URL")]
+    upstream: Option<String>,
+    /// Ask the built-in demo upstream, without any account
+    #[arg(long)]
+    demo: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Thinking {
+    /// Show them on stderr
+    Show,
+    /// Leave them out
+    Hide,
+    /// Ask the model not to think
+    Off,
+}
+
+/// Runs `chat`.
+///
+/// # Errors
+/// `Usage` without a prompt off a terminal and for settings that cannot work, and as
+/// [`Chat::once`] and [`Chat::converse`].
+pub fn run<'a>(args: Args, sources: impl FnOnce(Flags) -> Sources<'a>, color: bool) -> Result<()> {
+    let flags = Flags { upstream: args.upstream.clone(), ..Flags::default() };
+    let resolved = resolve(&sources(flags))?;
+    setup::warn(&resolved);
+    // Before the runtime takes interrupts for itself, so that one ends the wait for stdin.
+    let prompt = prompt(&args)?;
+    let runtime = setup::runtime()?;
+    let outcome = runtime.block_on(talk(&args, &resolved.config, prompt, color));
+    // A read of the terminal that was given up would keep the runtime waiting.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// The prompt of a single turn; `None` for a conversation.
+fn prompt(args: &Args) -> Result<Option<String>> {
+    let terminal = std::io::stdin().is_terminal();
+    if args.prompt.is_empty() && terminal && !args.json {
+        return Ok(None);
+    }
+    let reads = !terminal || prompt::names_stdin(&args.prompt);
+    let stdin = if reads { Some(prompt::read_stdin()?) } else { None };
+    prompt::join(&args.prompt, stdin.as_deref())?.map(Some).ok_or_else(|| {
+        Error::new(ErrorKind::Usage, "there is no prompt")
+            .with_hint("give one as an argument or on stdin, as in `iflow2api chat \"hello\"`")
+    })
+}
+
+async fn talk(args: &Args, config: &Config, prompt: Option<String>, color: bool) -> Result<()> {
+    let core = setup::core(config, args.demo).await?;
+    let stdout_terminal = std::io::stdout().is_terminal();
+    let stderr_terminal = std::io::stderr().is_terminal();
+    let thinking = match args.thinking {
+        Some(Thinking::Show) => chat::Thinking::Show,
+        Some(Thinking::Off) => chat::Thinking::Off,
+        None if stdout_terminal && !args.json => chat::Thinking::Show,
+        Some(Thinking::Hide) | None => chat::Thinking::Hide,
+    };
+    let wish = Wish {
+        model: model(args, &core.gateway).await?,
+        system: args.system.clone(),
+        stream: !args.no_stream,
+        thinking,
+        max_tokens: args.max_tokens,
+    };
+    let look = Look {
+        text: !args.json,
+        thoughts: thinking == chat::Thinking::Show,
+        stdout_terminal,
+        stderr_terminal,
+        color,
+        spinner: stderr_terminal && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+    };
+    let mut chat = Chat::new(&core.gateway, wish, look);
+    match prompt {
+        Some(prompt) if args.json => chat.once_as_json(prompt).await,
+        Some(prompt) => chat.once(prompt).await,
+        None => {
+            let report = |error: &Error| {
+                exit::of_error(error, color);
+            };
+            chat.converse(report).await
+        }
+    }
+}
+
+/// The model to ask: the one that is said, else the one that is set up, else the first there is.
+async fn model(args: &Args, gateway: &Gateway) -> Result<String> {
+    let upstream = models::default_upstream(gateway)?;
+    if let Some(model) = args.model.as_deref().or(gateway.default_model()) {
+        return Ok(model.to_owned());
+    }
+    gateway.models().await.into_iter().next().map(|entry| entry.id).ok_or_else(|| {
+        let message = format!("no model was named, and upstream `{upstream}` lists none");
+        Error::new(ErrorKind::Usage, message)
+            .with_hint("name one with -m, or run `iflow2api config set default_model NAME`")
+    })
+}
