@@ -7,21 +7,36 @@ use crate::support::program::{KEY, serve};
 use crate::support::upstream::{Exchange, Step, Upstream, begin, send};
 use serde_json::json;
 
-/// What both faces make of a stream: the OpenAI face's text, then the Anthropic face's.
-async fn both(exchange: Exchange) -> [String; 2] {
+/// What both faces make of streams: the OpenAI face's text and the Anthropic face's, of each. A
+/// reset throws away what was not read, so it waits until the client has seen these marks.
+async fn both(streams: &[Exchange], marks: [&str; 2]) -> Vec<[String; 2]> {
     let good = Exchange::stream([delta("{\"content\":\"ok\"}"), finish("stop"), DONE.into()].concat());
-    let upstream = Upstream::start([exchange.clone(), good.clone(), exchange, good]).await;
+    let script = streams.iter().flat_map(|bad| [bad.clone(), good.clone(), bad.clone(), good.clone()]);
+    let upstream = Upstream::start(script.collect::<Vec<_>>()).await;
     let program = serve(&upstream).start().await;
-    let mut texts = Vec::new();
-    for (path, body) in [("/v1/chat/completions", CHAT_STREAM), ("/v1/messages", MESSAGES_STREAM)] {
-        let mut answer = program.post(path, body).await;
-        assert_eq!(answer.status, 200, "{path}");
-        texts.push(answer.text().await);
-        assert!(program.post(path, body).await.text().await.contains("ok"), "the next request succeeds");
+    let mut both = Vec::new();
+    for stream in streams {
+        let mut texts = [String::new(), String::new()];
+        let ways = [("/v1/chat/completions", CHAT_STREAM), ("/v1/messages", MESSAGES_STREAM)];
+        for ((text, (path, body)), mark) in texts.iter_mut().zip(ways).zip(marks) {
+            let mut answer = program.post(path, body).await;
+            assert_eq!(answer.status, 200, "{path}");
+            if stream.pauses() {
+                answer.until(mark).await;
+                upstream.go();
+            }
+            *text = answer.text().await;
+            let next = program.post(path, body).await.text().await;
+            assert!(next.contains("ok"), "the next request succeeds");
+        }
+        both.push(texts);
     }
-    let [chat, messages] = texts.try_into().unwrap();
-    [chat, messages]
+    both
 }
+
+/// What is seen of a stream before it breaks, and at the end of a whole one.
+const BEFORE: [&str; 2] = ["Hel", "Hel"];
+const AT_END: [&str; 2] = ["[DONE]", "message_stop"];
 
 /// The events of a text block that was opened and got one delta, and of an error.
 const BROKEN: [&str; 5] =
@@ -69,9 +84,8 @@ async fn every_way_to_break_ends_in_one_error_on_both_faces() {
             "api_error",
         ),
     ];
-    for (what, exchange, kind) in breaks {
-        let upstream_waits = what == "a reset";
-        let [chat, messages] = if upstream_waits { reset(exchange).await } else { both(exchange).await };
+    let streams: Vec<Exchange> = breaks.iter().map(|(_, exchange, _)| exchange.clone()).collect();
+    for ((what, _, kind), [chat, messages]) in breaks.iter().zip(both(&streams, BEFORE).await) {
         assert!(chat.starts_with(&text), "{what}: {chat}");
         let chunks = events(&chat);
         assert_eq!(chunks.len(), 2, "{what}: {chat}");
@@ -88,47 +102,37 @@ async fn every_way_to_break_ends_in_one_error_on_both_faces() {
     }
 }
 
-/// A reset throws away what was not read, so the client has to have it first.
-async fn reset(exchange: Exchange) -> [String; 2] {
-    let upstream = Upstream::start([exchange.clone(), exchange]).await;
-    let program = serve(&upstream).start().await;
-    let mut texts = Vec::new();
-    for (path, body) in [("/v1/chat/completions", CHAT_STREAM), ("/v1/messages", MESSAGES_STREAM)] {
-        let mut answer = program.post(path, body).await;
-        answer.until("Hel").await;
-        upstream.go();
-        texts.push(answer.text().await);
-    }
-    let [chat, messages] = texts.try_into().unwrap();
-    [chat, messages]
-}
-
 #[tokio::test]
 async fn a_break_within_a_tool_call_never_looks_like_its_end() {
     let call = delta(
         r#"{"tool_calls":[{"index":0,"id":"x","type":"function","function":{"name":"f","arguments":"{\"a\":"}}]}"#,
     );
-    let [chat, messages] = both(Exchange::stream(&call)).await;
-    assert!(events(&chat)[1]["error"].is_object() && !chat.contains("[DONE]"), "{chat}");
-    assert_eq!(names(&messages), BROKEN, "{messages}");
+    let [chat, messages] = &both(&[Exchange::stream(&call)], BEFORE).await[0];
+    assert!(events(chat)[1]["error"].is_object() && !chat.contains("[DONE]"), "{chat}");
+    assert_eq!(names(messages), BROKEN, "{messages}");
     assert!(!messages.contains("stop_reason\":\"tool_use"), "{messages}");
 }
 
 #[tokio::test]
-async fn a_stream_without_done_but_with_a_finish_reason_is_a_whole_one() {
-    let [chat, messages] =
-        both(Exchange::stream([delta("{\"content\":\"Hel\"}"), finish("length")].concat())).await;
-    assert!(chat.ends_with(DONE), "{chat}");
-    assert!(
-        messages.contains("\"stop_reason\":\"max_tokens\"") && messages.contains("event: message_stop"),
-        "{messages}"
-    );
+async fn a_stream_whose_end_is_known_is_whole_however_its_connection_ends() {
+    let text = [delta("{\"content\":\"Hel\"}"), finish("length")].concat();
+    let streams = [
+        Exchange::stream(&text),
+        Exchange::steps([begin([text.as_str(), DONE].concat()), Step::Pause, Step::Reset]),
+        Exchange::steps([begin([text.as_str(), DONE].concat()), Step::Hang]),
+    ];
+    for [chat, messages] in both(&streams, AT_END).await {
+        assert_eq!(chat, [text.as_str(), DONE].concat());
+        assert!(messages.contains("\"stop_reason\":\"max_tokens\""), "{messages}");
+        assert_eq!(names(&messages).last(), Some(&"message_stop"), "{messages}");
+    }
 }
 
 #[tokio::test]
 async fn our_key_is_masked_in_an_error_inside_a_stream() {
     let error = format!("data: {{\"error\":{{\"message\":\"key {KEY} was revoked\"}}}}\n\n");
-    for text in both(Exchange::stream([delta("{\"content\":\"Hel\"}"), error].concat())).await {
+    let stream = Exchange::stream([delta("{\"content\":\"Hel\"}"), error].concat());
+    for text in both(&[stream], BEFORE).await.concat() {
         assert!(text.contains("was revoked") && !text.contains(KEY), "{text}");
     }
 }

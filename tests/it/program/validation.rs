@@ -120,7 +120,7 @@ fn message_faults() -> Vec<Fault> {
         fault(content(r#"{"type":"image"}"#), "messages[0].content[0].source", "required"),
         fault(
             content(r#"{"type":"image","source":{"type":"file","file_id":"f"}}"#),
-            "messages[0].content[0].source",
+            "messages[0].content[0]",
             "`file`",
         ),
         fault(

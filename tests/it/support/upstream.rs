@@ -4,7 +4,7 @@
 //! without standing in the script, or stands there and is never asked for, fails the test on drop.
 
 use super::PATIENCE;
-use super::client::{Head, read_head};
+use super::client::{Answer, Head, connect, read_head};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// How long a write waits for its reader before the reader counts as one that has stopped reading.
-const STUCK: Duration = Duration::from_millis(1500);
+const STUCK: Duration = Duration::from_secs(1);
 
 /// The head of a stream that ends with its connection.
 pub const STREAM_HEAD: &str =
@@ -79,6 +79,11 @@ impl Exchange {
     /// A stream of these bytes, after which the connection ends.
     pub fn stream(body: impl AsRef<[u8]>) -> Self {
         Self::steps([begin(body), Step::Close])
+    }
+
+    /// Whether it waits for `go`.
+    pub fn pauses(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Pause))
     }
 
     /// The same for another request line than that of a chat completion.
@@ -306,4 +311,20 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Re
     }
     let body = buffer.drain(..length).collect();
     Some(Request { head, body })
+}
+
+#[tokio::test]
+async fn a_script_that_is_not_followed_fails_the_test() {
+    let judged = |upstream: Upstream| {
+        let drop = std::panic::AssertUnwindSafe(|| drop(upstream));
+        std::panic::catch_unwind(drop).err().map(|panic| *panic.downcast::<String>().unwrap())
+    };
+    let never_asked = Upstream::start([Exchange::answer(200, "{}")]).await;
+    assert!(judged(never_asked).unwrap().starts_with("never asked for"));
+
+    let asked = Upstream::start([]).await;
+    let request = b"POST /v1/other HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}";
+    let answer = Answer::of(connect(asked.address, request).await).await;
+    assert_eq!((answer.status, asked.request().text().as_str()), (599, "{}"));
+    assert!(judged(asked).unwrap().starts_with("asked for `POST /v1/other`"));
 }
