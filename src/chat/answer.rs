@@ -1,11 +1,12 @@
 //! What has come of an answer so far: its text, its thoughts, its cost, and whether it is whole.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::gateway::Call;
 use crate::wire::anthropic::{Block, BlockDelta, Event, Failure, Message, StopDetails, Usage};
 use crate::wire::sse::Frame;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What is news for a screen.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,15 +26,14 @@ pub struct Answer {
     pub reasoning: String,
     /// Why it ended, where it did.
     pub stop_reason: Option<String>,
-    /// The call's id.
-    pub request_id: String,
+    /// The call that it answers.
+    pub call: Call,
     /// The model's name at the upstream.
     pub model: String,
     /// The upstream that answers.
     pub upstream: String,
     usage: Usage,
     refusal: Option<String>,
-    started: Instant,
     first_token: Option<Duration>,
     over: bool,
 }
@@ -45,12 +45,11 @@ impl Answer {
             text: String::new(),
             reasoning: String::new(),
             stop_reason: None,
-            request_id: request_id(),
+            call: Call { must_be_bounded: false, ..Call::start() },
             model: String::new(),
             upstream: String::new(),
             usage: Usage::default(),
             refusal: None,
-            started: Instant::now(),
             first_token: None,
             over: false,
         }
@@ -129,7 +128,7 @@ impl Answer {
         if text.is_empty() {
             return None;
         }
-        self.first_token.get_or_insert_with(|| self.started.elapsed());
+        self.first_token.get_or_insert_with(|| self.call.meter.elapsed());
         Some(text)
     }
 
@@ -183,21 +182,15 @@ impl Answer {
             "usage": self.usage,
             "model": self.model,
             "upstream": self.upstream,
-            "request_id": self.request_id,
+            "request_id": self.call.id,
             "first_token_ms": self.first_token.map(milliseconds),
-            "ms": milliseconds(self.started.elapsed()),
+            "ms": milliseconds(self.call.meter.elapsed()),
         })
     }
 }
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A new request id, of the form that `serve` gives. It only has to be unlikely twice.
-fn request_id() -> String {
-    let letters = (0..24).map(|_| fastrand::char('a'..='z'));
-    "req_".chars().chain(letters).collect()
 }
 
 /// What an error event means: the API has fewer types than we have kinds, but as many as there are
@@ -216,4 +209,61 @@ fn failure(failure: Failure) -> Error {
         _ => ErrorKind::BadAnswer,
     };
     Error::new(kind, failure.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(answer: &mut Answer, event: &Value) -> Result<Option<Piece>> {
+        answer.frame(&Frame::data(event.to_string()))
+    }
+
+    #[test]
+    fn an_error_event_keeps_its_exit_status() {
+        for (name, kind) in [
+            ("invalid_request_error", ErrorKind::InvalidRequest),
+            ("authentication_error", ErrorKind::LoginRequired),
+            ("permission_error", ErrorKind::Forbidden),
+            ("billing_error", ErrorKind::QuotaExhausted),
+            ("rate_limit_error", ErrorKind::RateLimited),
+            ("not_found_error", ErrorKind::NotFound),
+            ("request_too_large", ErrorKind::TooLarge),
+            ("overloaded_error", ErrorKind::Overloaded),
+            ("timeout_error", ErrorKind::TimedOut),
+            ("api_error", ErrorKind::BadAnswer),
+            ("new_error", ErrorKind::BadAnswer),
+        ] {
+            let event = json!({"type": "error", "error": {"type": name, "message": "said"}});
+            let error = take(&mut Answer::begin(), &event).unwrap_err();
+            assert_eq!((error.kind(), error.message()), (kind, "said"));
+        }
+    }
+
+    #[test]
+    fn an_answer_without_its_last_event_broke_off() {
+        let mut answer = Answer::begin();
+        let delta =
+            json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "so"}});
+        assert_eq!(take(&mut answer, &delta).unwrap(), Some(Piece::Text("so".to_owned())));
+        assert_eq!(take(&mut answer, &json!({"type": "brand_new"})).unwrap(), None);
+        assert_eq!(answer.frame(&Frame::comment(": alive\n\n")).unwrap(), None);
+        assert_eq!(answer.check().unwrap_err().kind(), ErrorKind::BadAnswer);
+        assert_eq!(take(&mut answer, &json!({"type": "message_stop"})).unwrap(), None);
+        assert!(answer.is_over() && answer.check().is_ok());
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_the_models_words() {
+        let message = json!({
+            "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [],
+            "stop_reason": "refusal", "stop_sequence": null,
+            "stop_details": {"type": "refusal", "category": null, "explanation": "I will not."},
+            "usage": Usage::default(),
+        });
+        let mut answer = Answer::begin();
+        assert_eq!(answer.whole(&Bytes::from(message.to_string())).unwrap(), []);
+        let error = answer.check().unwrap_err();
+        assert_eq!(error.message(), "the model refused to answer: I will not.");
+    }
 }

@@ -10,7 +10,7 @@ mod screen;
 pub use screen::Look;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::gateway::{self, Call, Gateway, Meter};
+use crate::gateway::{self, Gateway};
 use crate::wire::anthropic::MessagesRequest;
 use answer::Answer;
 use bytes::Bytes;
@@ -20,10 +20,6 @@ use prompt::{Prompt, Turn};
 use screen::Screen;
 use serde_json::json;
 use std::time::Duration;
-
-/// The bound of an answer where the user gives none. The request's form insists on one; chosen so
-/// high that it is the model's own limit that is met.
-const MAX_TOKENS: u32 = 32_000;
 
 /// How long a reader of stdout that does not read may delay the end. Chosen: a terminal that was
 /// stopped must not keep an interrupted program.
@@ -63,16 +59,15 @@ pub struct Wish {
 
 impl Wish {
     fn request(&self, history: &History) -> Result<MessagesRequest> {
-        let mut body = json!({
+        // Without a bound it is the model's own limit that is met; `null` says nothing.
+        let body = json!({
             "model": self.model,
-            "max_tokens": self.max_tokens.unwrap_or(MAX_TOKENS),
+            "system": self.system,
+            "max_tokens": self.max_tokens,
             "messages": history.messages(),
             "stream": self.stream,
             "thinking": { "type": if self.thinking == Thinking::Off { "disabled" } else { "adaptive" } },
         });
-        if let (Some(system), Some(members)) = (&self.system, body.as_object_mut()) {
-            members.insert("system".to_owned(), system.as_str().into());
-        }
         MessagesRequest::parse(&Bytes::from(body.to_string()))
     }
 }
@@ -121,7 +116,8 @@ impl<'a> Chat<'a> {
         let mut interrupted_before = false;
         loop {
             let turn = tokio::select! {
-                turn = prompt.read() => turn?,
+                // First, so that no interrupt is missed once the prompt is seen.
+                biased;
                 () = interrupted() => {
                     self.screen.notice("");
                     if interrupted_before {
@@ -131,6 +127,7 @@ impl<'a> Chat<'a> {
                     interrupted_before = true;
                     continue;
                 }
+                turn = prompt.read() => turn?,
             };
             interrupted_before = false;
             match turn {
@@ -178,7 +175,7 @@ impl<'a> Chat<'a> {
 
     async fn receive(&mut self, answer: &mut Answer) -> Result<()> {
         let request = self.wish.request(&self.history)?;
-        let call = Call { id: answer.request_id.clone(), meter: Meter::start() };
+        let call = answer.call.clone();
         let reply = self.gateway.messages(request, &call).await?;
         answer.model = reply.model;
         answer.upstream = reply.upstream;

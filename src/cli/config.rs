@@ -1,5 +1,6 @@
 //! `config`: shows and changes settings. What they mean is left to `crate::config`.
 
+use super::output::print;
 use crate::config::keys::{SETTINGS, UPSTREAM_SETTINGS};
 use crate::config::{self, Entry, Sources};
 use crate::error::{Error, ErrorKind, Result};
@@ -176,16 +177,6 @@ fn settings_help() -> String {
 }
 
 /// Data, on stdout. A reader that has left, as `head` does, has got what it wanted.
-fn print(text: &str) -> Result<()> {
-    let mut stdout = io::stdout().lock();
-    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::new(ErrorKind::Internal, "stdout cannot be written").with_source(error))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
 /// All that is not data, on stderr; without one there is nobody to tell.
 fn say(text: &str) {
     let _ = writeln!(io::stderr(), "iflow2api: {text}");

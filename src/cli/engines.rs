@@ -1,5 +1,6 @@
 //! Model servers that run on this machine already, offered where nothing is set up.
 
+use super::output::say;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -15,9 +16,8 @@ const HEAD_BYTES: u64 = 4096;
 pub async fn offer(own_port: u16) {
     for (name, port) in USUAL.into_iter().filter(|(_, port)| *port != own_port) {
         if tokio::time::timeout(WAIT, lists_models(port)).await == Ok(Some(true)) {
-            eprintln!(
-                "  found        {name} on port {port}: iflow2api serve --upstream http://127.0.0.1:{port}/v1"
-            );
+            let way = format!("iflow2api serve --upstream http://127.0.0.1:{port}/v1");
+            say(&format!("  found        {name} on port {port}: {way}"));
         }
     }
 }

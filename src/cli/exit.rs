@@ -28,7 +28,7 @@ pub fn status(kind: ErrorKind) -> u8 {
 /// Shows a failure on stderr and gives its exit status.
 pub fn of_error(error: &Error, color: bool) -> ExitCode {
     // A reader that has left wants no more words.
-    if is_broken_pipe(error) {
+    if error.kind() == ErrorKind::Internal && is_broken_pipe(error) {
         return ExitCode::SUCCESS;
     }
     if error.kind() != ErrorKind::Interrupted {

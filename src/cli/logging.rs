@@ -42,8 +42,12 @@ pub fn start(wish: &Wish) {
         // Below us nobody is heard but in trouble: the HTTP crates would print bodies and headers.
         _ => EnvFilter::new(format!("warn,iflow2api={level}")),
     };
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(wish.color);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // Otherwise a log that nobody reads any more ends the thread that writes it.
+        .log_internal_errors(false)
+        .with_ansi(wish.color);
     // A second start, as in tests, changes nothing.
     let _ = match wish.format {
         Format::Text => builder.with_target(false).try_init(),

@@ -7,6 +7,7 @@ mod engines;
 mod exit;
 mod logging;
 mod models;
+mod output;
 mod serve;
 mod setup;
 

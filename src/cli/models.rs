@@ -1,13 +1,14 @@
 //! `models`: what there is to talk to.
 
+use super::output::print;
 use super::setup;
 use crate::chat::sanitiser::Sanitiser;
 use crate::config::{Config, Flags, Sources, resolve};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gateway::{Gateway, ModelEntry};
+use crate::gateway::{Gateway, ModelEntry, not_configured};
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::{Value, json};
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -76,11 +77,7 @@ async fn list(config: &Config, demo: bool) -> Result<Vec<ModelEntry>> {
 /// # Errors
 /// `NotConfigured` where there is none.
 pub fn default_upstream(gateway: &Gateway) -> Result<&str> {
-    gateway.default_upstream().ok_or_else(|| {
-        Error::new(ErrorKind::NotConfigured, "no upstream is set up").with_hint(
-            "start with --upstream URL or --demo, set IFLOW2API_BASE_URL, or run `iflow2api config set upstream.NAME.base_url URL`",
-        )
-    })
+    gateway.default_upstream().ok_or_else(not_configured)
 }
 
 /// Columns, of which the first is what `-m` takes.
@@ -111,11 +108,4 @@ fn entry_json(entry: &ModelEntry) -> Value {
         "max_input_tokens": entry.max_input_tokens,
         "max_tokens": entry.max_tokens,
     })
-}
-
-fn print(text: &str) -> Result<()> {
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{text}")
-        .and_then(|()| stdout.flush())
-        .map_err(|error| Error::new(ErrorKind::Internal, "stdout cannot be written").with_source(error))
 }

@@ -2,12 +2,13 @@
 
 use super::child;
 use super::engines;
+use super::output::say;
 use super::setup::{self, Core};
 use crate::config::{Config, Flags, Sources, resolve};
 use crate::error::{Error, ErrorKind, Result};
 use crate::server::{self, Info};
 use clap::Args as ClapArgs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use tokio::sync::oneshot;
 
@@ -74,7 +75,7 @@ async fn serve(config: &Config, demo: bool, command: &[String]) -> Result<ExitCo
     if command.is_empty() {
         let banner = banner(&core, config, &url, demo);
         let announced = async {
-            eprintln!("{banner}");
+            say(&banner);
             if core.gateway.default_upstream().is_none() {
                 engines::offer(address.port()).await;
             }
@@ -98,7 +99,7 @@ async fn serve(config: &Config, demo: bool, command: &[String]) -> Result<ExitCo
 /// Waits for the first interrupt, which starts the drain, and for the second, which ends it.
 async fn until_told(stop: oneshot::Sender<()>) -> ExitCode {
     interrupted().await;
-    eprintln!("iflow2api: finishing open answers; interrupt again to stop at once");
+    say("iflow2api: finishing open answers; interrupt again to stop at once");
     let _ = stop.send(());
     interrupted().await;
     ExitCode::from(130)
@@ -130,19 +131,29 @@ fn url_of(address: SocketAddr) -> String {
 
 /// A base URL that leads back here would answer itself for ever.
 fn refuse_loop(config: &Config, addresses: &[SocketAddr]) -> Result<()> {
-    for upstream in &config.upstreams {
-        let Some(url) = upstream.base_url.as_deref() else { continue };
-        let own = addresses.iter().any(|address| {
-            let names = [address.to_string(), format!("localhost:{}", address.port())];
-            names.iter().any(|name| url.starts_with(&format!("http://{name}/")))
-        });
-        if own {
+    let leads_back = |url: &str| {
+        let Ok(url) = url::Url::parse(url) else { return false };
+        let ours = addresses.iter().any(|address| Some(address.port()) == url.port_or_known_default());
+        ours && match url.host() {
+            Some(url::Host::Domain(name)) => name.trim_end_matches('.') == "localhost",
+            Some(url::Host::Ipv4(ip)) => is_here(ip.into(), addresses),
+            Some(url::Host::Ipv6(ip)) => is_here(ip.to_canonical(), addresses),
+            None => false,
+        }
+    };
+    match config.upstreams.iter().find(|upstream| upstream.base_url.as_deref().is_some_and(leads_back)) {
+        None => Ok(()),
+        Some(upstream) => {
             let message = format!("the base URL of upstream `{}` leads back to this server", upstream.name);
             let hint = "give the upstream's own address, or listen on another port with --port";
-            return Err(Error::new(ErrorKind::Usage, message).with_hint(hint));
+            Err(Error::new(ErrorKind::Usage, message).with_hint(hint))
         }
     }
-    Ok(())
+}
+
+/// Whether an address is one at which this machine hears itself.
+fn is_here(ip: IpAddr, addresses: &[SocketAddr]) -> bool {
+    ip.is_loopback() || ip.is_unspecified() || addresses.iter().any(|address| address.ip() == ip)
 }
 
 fn banner(core: &Core, config: &Config, url: &str, demo: bool) -> String {

@@ -1,5 +1,6 @@
 //! From settings to a gateway: what every subcommand that makes calls begins with.
 
+use super::output::say;
 use crate::config::{Config, Resolved};
 use crate::demo::{self, Demo};
 use crate::error::{Error, ErrorKind, Result};
@@ -29,7 +30,7 @@ pub fn runtime() -> Result<tokio::runtime::Runtime> {
 /// Says on stderr what is worth a warning.
 pub fn warn(resolved: &Resolved) {
     for warning in &resolved.warnings {
-        eprintln!("iflow2api: warning: {warning}");
+        say(&format!("iflow2api: warning: {warning}"));
     }
 }
 

@@ -65,7 +65,7 @@ impl Gateway {
         let model = check::model(request.get("model"))?;
         call.meter.note(|record| record.model.clone_from(&model));
         let route = self.route(&model)?;
-        check_call(&request)?;
+        check_call(&request, call.must_be_bounded)?;
         let stream = request.is_stream();
         call.meter.note(|record| record.upstream = route.upstream.name().to_owned());
         let prepared = self.prepare(request, model, route, call).await?;

@@ -18,6 +18,7 @@ mod route;
 
 pub use meter::Meter;
 pub use models::ModelEntry;
+pub use route::not_configured;
 
 /// What the way in knows of a call beside its body.
 #[derive(Debug, Clone)]
@@ -26,6 +27,19 @@ pub struct Call {
     pub id: String,
     /// Where the call's figures are kept.
     pub meter: Meter,
+    /// Whether the rule of the Anthropic API holds that an answer must be bounded; a person at a
+    /// terminal wants it whole.
+    pub must_be_bounded: bool,
+}
+
+impl Call {
+    /// A call that starts now.
+    pub fn start() -> Self {
+        const ALPHABET: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+        // It only has to be unlikely twice, not to be unguessable.
+        let letters = (0..24).filter_map(|_| fastrand::choice(ALPHABET)).map(|&byte| char::from(byte));
+        Self { id: "req_".chars().chain(letters).collect(), meter: Meter::start(), must_be_bounded: true }
+    }
 }
 
 /// The body of an answer.

@@ -22,7 +22,7 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::chat`].
     pub async fn pass(&self, path: Passthrough, body: Bytes, call: &Call) -> Result<Reply> {
-        let mut members = Members::parse(&body).map_err(crate::wire::body::syntax_error)?;
+        let mut members = Members::parse(&body).map_err(|error| crate::wire::body::syntax_error(&error))?;
         let model = crate::translate::check::model(members.get("model"))?;
         call.meter.note(|record| record.model.clone_from(&model));
         let route = self.route(&model)?;

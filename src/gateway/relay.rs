@@ -33,6 +33,8 @@ pub struct Relay {
     usage: Option<Usage>,
     state: State,
     spoke: bool,
+    /// Whether the end that was given is one that needs no words.
+    may_be_silent: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +51,15 @@ impl Relay {
     /// A relay for one stream.
     pub fn new(asked: Asked) -> Self {
         let calls = CallFilter::new(asked.seed.clone());
-        Self { asked, calls, usage_chunk: None, usage: None, state: State::Open, spoke: false }
+        Self {
+            asked,
+            calls,
+            usage_chunk: None,
+            usage: None,
+            state: State::Open,
+            spoke: false,
+            may_be_silent: false,
+        }
     }
 
     /// The counts that the upstream told last.
@@ -78,6 +88,7 @@ impl Relay {
                     return Err(stop::failure(reason));
                 }
                 self.state = State::Finished;
+                self.may_be_silent |= may_be_silent(reason);
             }
             self.spoke |= speaks(choice);
         }
@@ -101,7 +112,7 @@ impl Relay {
             return Err(error);
         }
         let counted = self.usage.is_some_and(|usage| usage.completion_tokens > 0);
-        if !self.spoke && !counted && self.state == State::Open {
+        if !self.spoke && !counted && !self.may_be_silent {
             return Err(said::empty(&self.asked.upstream));
         }
         if let (Some(mut chunk), true) = (self.usage_chunk.take(), self.asked.wants_usage) {
@@ -170,6 +181,11 @@ fn speaks(choice: &crate::wire::openai::Choice) -> bool {
         || delta.function_call.is_some()
         || !delta.tool_calls.is_empty()
         || other.into_iter().any(Option::is_some)
+}
+
+/// Whether an answer may end this way without a word.
+fn may_be_silent(reason: &str) -> bool {
+    !matches!(reason, "stop" | "end" | "eos" | "tool_calls" | "function_call")
 }
 
 /// Whether a finish reason is one that strict clients refuse (D07).
@@ -303,8 +319,9 @@ pub fn whole(
     };
     let choices = chunk.choices.as_deref().unwrap_or_default();
     let counted = chunk.usage.filter(Usage::is_counted);
-    let silent =
-        choices.iter().all(|choice| !speaks(choice) && choice.finish_reason.as_deref() != Some("length"));
+    let silent = choices
+        .iter()
+        .all(|choice| !speaks(choice) && !choice.finish_reason.as_deref().is_some_and(may_be_silent));
     if silent && counted.is_none_or(|usage| usage.completion_tokens == 0) {
         return Err(said::empty(&asked.upstream));
     }

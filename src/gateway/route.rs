@@ -14,6 +14,14 @@ pub struct Route {
     pub model: String,
 }
 
+/// There is nowhere to send a call to.
+pub fn not_configured() -> Error {
+    Error::new(ErrorKind::NotConfigured, "no upstream is set up").with_hint(
+        "start with --upstream URL or --demo, set IFLOW2API_BASE_URL, \
+         or run `iflow2api config set upstream.NAME.base_url URL`",
+    )
+}
+
 impl Gateway {
     /// Finds the upstream for a model's name: `upstream/model`, a model that one upstream lists,
     /// a `claude-*` name that means the default model, and else the default upstream as it is.
@@ -21,11 +29,7 @@ impl Gateway {
     /// # Errors
     /// `NotConfigured` where there is no upstream at all.
     pub(super) fn route(&self, name: &str) -> Result<Route> {
-        let Some(default) = self.upstreams.first() else {
-            return Err(Error::new(ErrorKind::NotConfigured, "no upstream is set up").with_hint(
-                "start with --upstream URL or --demo, set IFLOW2API_BASE_URL, or run `iflow2api config set upstream.NAME.base_url URL`",
-            ));
-        };
+        let default = self.upstreams.first().ok_or_else(not_configured)?;
         let to = |upstream: &Arc<Upstream>, model: &str| {
             Ok(Route { upstream: Arc::clone(upstream), model: model.to_owned() })
         };

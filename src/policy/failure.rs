@@ -193,6 +193,11 @@ fn kind_of(status: Option<u16>, text: &str, code: &str) -> ErrorKind {
         None if has(&["rate limit", "rate_limit", "rate_limit_error", "rate_limit_exceeded"]) => {
             ErrorKind::RateLimited
         }
+        None if has(&["authentication_error", "invalid_api_key"]) => ErrorKind::LoginRequired,
+        None if has(&["permission_error", "permission_denied"]) => ErrorKind::Forbidden,
+        None if has(&["not_found_error", "model_not_found"]) => ErrorKind::NotFound,
+        None if has(&["billing_error"]) || out_of_money => ErrorKind::QuotaExhausted,
+        None if has(&["timeout_error"]) => ErrorKind::TimedOut,
         None if has(&["invalid_request_error"]) => ErrorKind::InvalidRequest,
         _ => ErrorKind::BadAnswer,
     }

@@ -3,11 +3,11 @@
 
 use super::access::{self, Access};
 use super::envelope::{self, Face};
-use super::log::{self, Line};
+use super::log::Line;
 use super::payload::BodyLimit;
 use super::{Settings, ops};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gateway::{Call, Meter};
+use crate::gateway::Call;
 use futures_util::FutureExt as _;
 use poem::http::uri::PathAndQuery;
 use poem::http::{HeaderValue, Method, StatusCode, Uri, header};
@@ -58,7 +58,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Front<E> {
         }
         let path = request.uri().path();
         let face = Face::of(path);
-        let call = Call { id: log::request_id(), meter: Meter::start() };
+        let call = Call::start();
         let mut line = Line::new(call.clone(), face, path);
         if ops::is_quiet(request.method(), path) {
             line.silence();

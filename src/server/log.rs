@@ -19,13 +19,6 @@ const CLIENT_LEFT: u16 = 499;
 /// How much of a text that the caller chose goes into the log.
 const MAX_TEXT_CHARS: usize = 500;
 
-/// A new request id. It only has to be unlikely twice, not to be unguessable.
-pub fn request_id() -> String {
-    const ALPHABET: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-    let letters = (0..24).filter_map(|_| fastrand::choice(ALPHABET)).map(|&byte| char::from(byte));
-    "req_".chars().chain(letters).collect()
-}
-
 /// One line of the log in the making. Dropping it writes it: with the status of the answer if that
 /// has ended, else with 499.
 pub struct Line {
@@ -157,7 +150,7 @@ impl Drop for Followed {
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
-    use crate::gateway::Meter;
+
     use http_body_util::{BodyExt as _, Full, StreamBody};
     use std::sync::{Arc, Mutex};
     use tracing_subscriber::fmt::MakeWriter;
@@ -195,7 +188,7 @@ mod tests {
     }
 
     fn line() -> Line {
-        let call = Call { id: "req_1".to_owned(), meter: Meter::start() };
+        let call = Call { id: "req_1".to_owned(), ..Call::start() };
         call.meter.note(|record| {
             record.model = "glm-4.7".to_owned();
             record.upstream = "zai".to_owned();

@@ -4,7 +4,7 @@
 use super::content::{Part, Reader, content, missing, required_text, text_of};
 use super::loss::Losses;
 use super::names::{Ids, Names};
-use super::results::{Outcome, ToolResult};
+use super::results::{Outcome, ToolResult, server_call, server_result};
 use super::signature;
 use crate::dialect::{EmptyContent, InlineSystem, Replay};
 use crate::error::{Error, Result};
@@ -357,7 +357,7 @@ fn blocks_of(message: &Members, path: &str) -> Result<Vec<Members>> {
         }
         Kind::Array => match content.objects() {
             Some(blocks) => Ok(blocks),
-            None => Err(Error::invalid(format!("{path}.content"), "every block must be an object")),
+            None => Err(no_block(content, path)),
         },
         found => Err(Error::invalid(
             format!("{path}.content"),
@@ -366,25 +366,16 @@ fn blocks_of(message: &Members, path: &str) -> Result<Vec<Members>> {
     }
 }
 
-/// What a provider's own tool was asked, as text (A20).
-fn server_call(block: &Members) -> String {
-    let name = block.text("name").unwrap_or_default().into_owned();
-    let input = block.some("input").and_then(Raw::members).unwrap_or_default();
-    match input.text("query") {
-        Some(query) => format!("[{name}: {query}]"),
-        None => format!("[{name}: {}]", input.to_raw().as_str()),
+/// Which element of a content is no block.
+fn no_block(content: &Raw, path: &str) -> Error {
+    let items = content.items().unwrap_or_default();
+    let found = items.iter().enumerate().find(|(_, item)| item.members().is_none());
+    match found {
+        Some((index, item)) if item.kind() != Kind::Object => Error::invalid(
+            format!("{path}.content[{index}]"),
+            format!("expected an object, found {}", item.kind().name()),
+        ),
+        Some((index, _)) => Error::invalid(format!("{path}.content[{index}]"), "a key stands twice"),
+        None => Error::invalid(format!("{path}.content"), "every block must be an object"),
     }
-}
-
-/// What it found, as text (A20).
-fn server_result(block: &Members) -> String {
-    let Some(found) = block.some("content") else { return String::new() };
-    let Some(entries) = found.objects() else { return found.as_str().to_owned() };
-    let lines = entries.iter().map(|entry| match (entry.text("title"), entry.text("url")) {
-        (Some(title), Some(url)) => format!("- {title}: {url}"),
-        _ => entry
-            .text("text")
-            .map_or_else(|| entry.to_raw().as_str().to_owned(), std::borrow::Cow::into_owned),
-    });
-    lines.collect::<Vec<_>>().join("\n")
 }

@@ -119,10 +119,13 @@ pub fn messages_to_chat(request: &MessagesRequest, model: &str, dialect: &Dialec
 ///
 /// # Errors
 /// `InvalidRequest` with the path of what is missing or of another type.
-pub fn check_call(request: &MessagesRequest) -> Result<()> {
-    let bound = request.get("max_tokens").ok_or_else(|| missing("", "max_tokens"))?;
-    if bound.kind() != Kind::Number || bound.u64().is_none() {
-        return Err(Error::invalid("max_tokens", "expected a whole number from 0 up"));
+pub fn check_call(request: &MessagesRequest, must_be_bounded: bool) -> Result<()> {
+    match request.get("max_tokens") {
+        None if must_be_bounded => return Err(missing("", "max_tokens")),
+        Some(bound) if bound.kind() != Kind::Number || bound.u64().is_none() => {
+            return Err(Error::invalid("max_tokens", "expected a whole number from 0 up"));
+        }
+        None | Some(_) => {}
     }
     match request.get("stream").map(Raw::kind) {
         None | Some(Kind::Bool) => Ok(()),

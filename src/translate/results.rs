@@ -183,3 +183,26 @@ impl Outcome {
         parts
     }
 }
+
+/// What a provider's own tool was asked, as text (A20).
+pub fn server_call(block: &Members) -> String {
+    let name = block.text("name").unwrap_or_default().into_owned();
+    let input = block.some("input").and_then(Raw::members).unwrap_or_default();
+    match input.text("query") {
+        Some(query) => format!("[{name}: {query}]"),
+        None => format!("[{name}: {}]", input.to_raw().as_str()),
+    }
+}
+
+/// What it found, as text (A20).
+pub fn server_result(block: &Members) -> String {
+    let Some(found) = block.some("content") else { return String::new() };
+    let Some(entries) = found.objects() else { return found.as_str().to_owned() };
+    let lines = entries.iter().map(|entry| match (entry.text("title"), entry.text("url")) {
+        (Some(title), Some(url)) => format!("- {title}: {url}"),
+        _ => entry
+            .text("text")
+            .map_or_else(|| entry.to_raw().as_str().to_owned(), std::borrow::Cow::into_owned),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}

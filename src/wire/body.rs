@@ -1,11 +1,15 @@
 //! A request body of either API: members as they came, and the list of messages among them.
 
 use super::json::{self, Members, MembersSeed, Raw, SeqSeed};
+use super::scan;
 use crate::error::{Error, ErrorKind, Result};
 use bytes::Bytes;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
+
+/// How deep a body may be nested. Chosen: serde_json's own limit, far beyond any schema.
+const MAX_DEPTH: usize = 128;
 
 /// A request body that holds `messages`.
 ///
@@ -31,6 +35,10 @@ impl Body {
     /// `InvalidRequest`, with line and column where the body is not JSON or a key stands twice, and
     /// with the path where `messages` is not an array of objects.
     pub fn parse(body: &Bytes) -> Result<Self> {
+        if scan::is_deeper_than(body, MAX_DEPTH) {
+            let message = format!("the body is nested deeper than {MAX_DEPTH} levels");
+            return Err(Error::new(ErrorKind::InvalidRequest, message));
+        }
         let mut deserializer = serde_json::Deserializer::from_slice(body);
         let parsed = deserializer.deserialize_map(BodyVisitor(body));
         let (members, messages) = parsed
@@ -153,7 +161,7 @@ impl<'de> Visitor<'de> for BodyVisitor<'de> {
 fn diagnose(error: serde_json::Error, body: &Bytes) -> Error {
     let messages = Members::parse(body).ok().and_then(|members| members.get("messages").cloned());
     let Some(messages) = messages else {
-        return syntax_error(error);
+        return syntax_error(&error);
     };
     let Some(items) = messages.items() else {
         let found = messages.kind().name();
@@ -166,17 +174,17 @@ fn diagnose(error: serde_json::Error, body: &Bytes) -> Error {
             Err(_) if item.kind() != json::Kind::Object => {
                 return Error::invalid(param, format!("expected an object, found {}", item.kind().name()));
             }
-            Err(error) => return syntax_error(error).with_param(param),
+            Err(error) => return syntax_error(&error).with_param(param),
         }
     }
-    syntax_error(error)
+    syntax_error(&error)
 }
 
 /// A body that is not JSON, or not the JSON we can take, with the position that serde found.
-pub fn syntax_error(error: serde_json::Error) -> Error {
+pub fn syntax_error(error: &serde_json::Error) -> Error {
     let message = match error.classify() {
         serde_json::error::Category::Data => error.to_string(),
         _ => format!("the body is not valid JSON: {error}"),
     };
-    Error::new(ErrorKind::InvalidRequest, message).with_source(error)
+    Error::new(ErrorKind::InvalidRequest, message)
 }

@@ -48,6 +48,39 @@ impl Scanner {
     }
 }
 
+/// Whether a JSON text is nested deeper than `limit`. Strings, most of any body, are skipped quickly.
+pub fn is_deeper_than(text: &[u8], limit: usize) -> bool {
+    let mut depth = 0usize;
+    let mut rest = text;
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        match byte {
+            b'"' => rest = behind_string(rest),
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > limit {
+                    return true;
+                }
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// What stands behind the quote that ends a string.
+fn behind_string(mut rest: &[u8]) -> &[u8] {
+    while let Some(at) = memchr::memchr2(b'"', b'\\', rest) {
+        let is_end = rest.get(at) == Some(&b'"');
+        rest = rest.get(at + if is_end { 1 } else { 2 }..).unwrap_or_default();
+        if is_end {
+            return rest;
+        }
+    }
+    &[]
+}
+
 /// How many bytes at the end of `text` may be the start of `mark`.
 pub fn partial_suffix(text: &str, mark: &str) -> usize {
     let longest = mark.len().saturating_sub(1).min(text.len());

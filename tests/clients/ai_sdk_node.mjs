@@ -59,7 +59,8 @@ for (const [name, provider, providerOptions] of faces) {
   await check(`${name}: parallel tools and a second step, whole and streamed`, async () => {
     for (const run of [generateText, streamText]) {
       const asked = [];
-      const result = await run(settings(provider("scripted-tools"), { tools: weather(asked), stopWhen: stepCountIs(3) }));
+      const more = { tools: weather(asked), stopWhen: stepCountIs(3) };
+      const result = await run(settings(provider("scripted-tools"), more));
       const text = await result.text;
       assert.match(text, /Results: .*sunny in Paris.* \| .*sunny in 東京/);
       assert.deepEqual(asked, ["Paris", "東京"]);
@@ -85,7 +86,8 @@ for (const [name, provider, providerOptions] of faces) {
     for (const status of [400, 401, 404, 429]) {
       const request = settings(provider(`scripted-status-${status}`));
       const whole = await failure(generateText(request));
-      const streamed = (await parts(streamText({ ...request, onError() {} }))).find((part) => part.type === "error").error;
+      const all = await parts(streamText({ ...request, onError() {} }));
+      const streamed = all.find((part) => part.type === "error").error;
       for (const error of [whole, streamed]) {
         assert.ok(APICallError.isInstance(error), String(error));
         assert.equal(error.statusCode, status);

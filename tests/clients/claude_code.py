@@ -173,6 +173,17 @@ def refused():
     assert seconds < 30, seconds
 
 
+@check("an overflow and an error in the middle of a stream are understood, and end it at once")
+def failures():
+    expected = {"scripted-overflow": "Prompt is too long", "scripted-midstream": "the provider broke down"}
+    for model, words in expected.items():
+        with tempfile.TemporaryDirectory(prefix="claude-") as directory:
+            answer, seconds = claude(Path(directory), model, "Say hello")
+        equal(answer["is_error"], True)
+        assert words in answer["result"], answer["result"]
+        assert seconds < 30, seconds
+
+
 @check("a session is taken up again, with all its blocks in the history")
 def continued():
     with tempfile.TemporaryDirectory(prefix="claude-") as directory:

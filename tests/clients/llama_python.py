@@ -12,7 +12,7 @@ from support import CALL_SECONDS, GATEWAY, check, equal
 SETTINGS = {"api_key": "a-caller-key", "max_retries": 0, "timeout": CALL_SECONDS}
 CHAT = {"base_url": f"{GATEWAY}/v1", **SETTINGS}
 MESSAGES = {"base_url": GATEWAY, **SETTINGS}
-ASK = {"model": "gemma", "max_tokens": 24, "messages": [{"role": "user", "content": "Say hello and tell a story."}]}
+ASK = {"model": "gemma", "max_tokens": 16, "messages": [{"role": "user", "content": "Say hello and tell a story."}]}
 
 chat = openai.OpenAI(**CHAT)
 messages = anthropic.Anthropic(**MESSAGES)
@@ -116,9 +116,9 @@ def several_turns():
         {"role": "assistant", "content": "Hello Ada."},
         {"role": "user", "content": "What is my name?"},
     ]
-    check_message(messages.messages.create(model="gemma", max_tokens=24, system="Be brief.", messages=turns))
+    check_message(messages.messages.create(model="gemma", max_tokens=16, system="Be brief.", messages=turns))
     system = [{"role": "system", "content": "Be brief."}]
-    check_completion(chat.chat.completions.create(model="gemma", max_tokens=24, messages=system + turns))
+    check_completion(chat.chat.completions.create(model="gemma", max_tokens=16, messages=system + turns))
 
 
 @check("models.list in both SDKs, and count_tokens near the model's own count")

@@ -26,8 +26,13 @@ def main() -> None:
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = 0
     parameters.n_parallel = 2
-    parameters.n_ctx = 8192
-    parameters.n_predict = 48  # Bounds an answer for which nobody gave a limit; a guess at half a second.
+    # What bounds an answer without a limit: 256 tokens for each of the two slots, and the name of the next to speak.
+    parameters.n_ctx = 512
+    parameters.antiprompt = ["\nuser:", "\nassistant:"]
+    # Two threads wait for each other in a busy loop, which takes a minute where a compiler runs beside them.
+    parameters.cpuparams.n_threads = 1
+    parameters.cpuparams_batch.n_threads = 1
+    parameters.sampling.temp = 0.0
     parameters.use_jinja = True
     parameters.chat_template = TEMPLATE
     server = xllamacpp.Server(parameters)

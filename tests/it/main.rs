@@ -1,6 +1,8 @@
 //! One binary for all integration tests, because each costs a link.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod chat;
+mod cli;
 mod config;
 mod demo;
 mod departure;
@@ -8,6 +10,7 @@ mod golden;
 mod program;
 mod server;
 mod support;
+mod terminal;
 mod tokens;
 mod wire;
 mod wire_client;

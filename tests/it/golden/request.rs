@@ -77,7 +77,7 @@ fn run(path: &Path) -> Result<(), String> {
     let profile = Profile { dialect: dialect(&case), ..Profile::default() };
     let translated = MessagesRequest::parse(&body).and_then(|request| {
         let model = check::model(request.get("model"))?;
-        check_call(&request)?;
+        check_call(&request, true)?;
         messages_to_chat(&request, &model, &profile.dialect)
     });
     let error_path = path.join("expected_error.json");
