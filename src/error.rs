@@ -88,6 +88,7 @@ struct Inner {
     retry_after: Option<Duration>,
     status: Option<u16>,
     fault: Option<Fault>,
+    limits: Vec<(String, String)>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -103,6 +104,7 @@ impl Error {
             retry_after: None,
             status: None,
             fault: None,
+            limits: Vec::new(),
             source: None,
         }))
     }
@@ -155,6 +157,13 @@ impl Error {
         self
     }
 
+    /// Adds what the provider's headers say of its limits, name by name (C05).
+    #[must_use]
+    pub fn with_limits(mut self, limits: Vec<(String, String)>) -> Self {
+        self.0.limits = limits;
+        self
+    }
+
     /// Keeps the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -202,6 +211,11 @@ impl Error {
     /// When to try again.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
+    }
+
+    /// What the provider's headers say of its limits.
+    pub fn limits(&self) -> &[(String, String)] {
+        &self.0.limits
     }
 
     /// The HTTP status that was met, or is to be answered.

@@ -7,7 +7,7 @@ use super::{Answer, Call, Gateway, Reply};
 use crate::error::Result;
 use crate::policy;
 use crate::translate::{check, tokens, tools};
-use crate::upstream::FrameStream;
+use crate::upstream::{Answered, FrameStream};
 use crate::wire::json::Raw;
 use crate::wire::openai::{ChatRequest, Chunk, Content, Usage};
 use crate::wire::sse::Frame;
@@ -40,21 +40,23 @@ impl Gateway {
             wants_usage: !fitted.usage_is_ours,
             seed: call.id.chars().filter(char::is_ascii_alphanumeric).collect(),
         };
-        let answer = if request.is_stream() {
+        let (answer, limits) = if request.is_stream() {
             self.chat_stream(&route, request, asked, call).await?
         } else {
-            let body = route.upstream.complete("/chat/completions", request.to_bytes()).await?;
+            let Answered { body, limits } =
+                route.upstream.complete("/chat/completions", request.to_bytes()).await?;
             call.meter.first_byte();
             let estimate = |chunk: &Chunk| estimate(&request, chunk, &route.model);
             let (body, usage) =
                 relay::whole(&asked, body, estimate).map_err(|error| route.upstream.mask(error))?;
             note_usage(call, Some(usage));
-            Answer::Whole(body)
+            (Answer::Whole(body), limits)
         };
         Ok(Reply {
             answer,
             upstream: route.upstream.name().to_owned(),
             model: route.model,
+            limits,
             warnings: Vec::new(),
         })
     }
@@ -65,14 +67,14 @@ impl Gateway {
         request: ChatRequest,
         asked: Asked,
         call: &Call,
-    ) -> Result<Answer> {
+    ) -> Result<(Answer, Limits)> {
         let upstream = Arc::clone(&route.upstream);
         let body = request.to_bytes();
         let opening = {
             let upstream = Arc::clone(&upstream);
             async move { upstream.stream(body).await }
         };
-        let (frames, late) = opened(flow::open(opening, self.patience.hold).await?);
+        let (frames, limits, late) = opened(flow::open(opening, self.patience.hold).await?);
         let first = call.meter.clone();
         let readings = frames.map(move |frame| {
             first.first_byte();
@@ -87,20 +89,27 @@ impl Gateway {
         });
         let sign = Frame::comment(": keep-alive\n\n");
         let head = futures_util::stream::iter(late.then(|| sign.clone()));
-        Ok(Answer::Stream(flow::keep_alive(head.chain(relayed), self.patience.ping, sign)))
+        let frames = flow::keep_alive(head.chain(relayed), self.patience.ping, sign);
+        Ok((Answer::Stream(frames), limits))
     }
 }
 
-/// The frames of a stream that is open, or of one that will be; and whether it is late.
-pub(super) fn opened(opening: Opening<FrameStream>) -> (BoxStream<'static, Result<Frame>>, bool) {
+/// What a provider's headers say of its limits.
+pub(super) type Limits = Vec<(String, String)>;
+
+/// The frames of a stream that is open, or of one that will be; and whether it is late, when its
+/// headers come too late to be told.
+pub(super) fn opened(
+    opening: Opening<Answered<FrameStream>>,
+) -> (BoxStream<'static, Result<Frame>>, Limits, bool) {
     match opening {
-        Opening::Open(frames) => (frames, false),
+        Opening::Open(Answered { body, limits }) => (body, limits, false),
         Opening::Late(opening) => {
             let frames = futures_util::stream::once(opening).map(|opened| match opened {
-                Ok(frames) => frames,
+                Ok(answered) => answered.body,
                 Err(error) => futures_util::stream::once(std::future::ready(Err(error))).boxed(),
             });
-            (frames.flatten().boxed(), true)
+            (frames.flatten().boxed(), Limits::new(), true)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A call on the Anthropic face.
 
-use super::chat::opened;
+use super::chat::{Limits, opened};
 use super::flow;
 use super::route::Route;
 use super::{Answer, Call, Gateway, Reply};
@@ -12,7 +12,7 @@ use crate::step::{Step as _, Then};
 use crate::translate::request::{Translated, check_call, messages_to_chat};
 use crate::translate::tokens::{self, Vocabulary};
 use crate::translate::{Echo, MessageStream, check, completion_to_message};
-use crate::upstream::Upstream;
+use crate::upstream::{Answered, Upstream};
 use crate::wire::anthropic::{Event, Message, MessagesRequest, Usage};
 use crate::wire::openai::{ChatRequest, Reading};
 use crate::wire::sse::Frame;
@@ -72,12 +72,12 @@ impl Gateway {
         let upstream = prepared.route.upstream.name().to_owned();
         let model = prepared.route.model.clone();
         let warnings = prepared.warnings.clone();
-        let answer = match (prepared.warm_up, stream) {
-            (true, _) => warmed_up(prepared, stream),
+        let (answer, limits) = match (prepared.warm_up, stream) {
+            (true, _) => (warmed_up(prepared, stream), Limits::new()),
             (false, true) => self.message_stream(prepared, call).await?,
-            (false, false) => Answer::Whole(whole(prepared, call).await?),
+            (false, false) => whole(prepared, call).await?,
         };
-        Ok(Reply { answer, upstream, model, warnings })
+        Ok(Reply { answer, upstream, model, limits, warnings })
     }
 
     /// How many input tokens a request has, by our own estimate (H01).
@@ -107,7 +107,7 @@ impl Gateway {
         if is_small { prepare() } else { off_executor(prepare).await? }
     }
 
-    async fn message_stream(&self, prepared: Prepared, call: &Call) -> Result<Answer> {
+    async fn message_stream(&self, prepared: Prepared, call: &Call) -> Result<(Answer, Limits)> {
         let counted = prepared.count();
         let Prepared { route, request, mut echo, seed, .. } = prepared;
         let body = request.to_bytes();
@@ -117,7 +117,7 @@ impl Gateway {
             let upstream = Arc::clone(&upstream);
             async move { upstream.stream(body).await }
         };
-        let (frames, late) = opened(flow::open(opening, self.patience.hold).await?);
+        let (frames, limits, late) = opened(flow::open(opening, self.patience.hold).await?);
         let steps = Then::new(CallFilter::new(seed), ThinkingFilter::new(upstream.profile().inline_think));
         echo.input_tokens = counted.await?;
         let mut stream = MessageStream::new(echo);
@@ -136,7 +136,8 @@ impl Gateway {
             failed.into_iter().for_each(|error| call.meter.failed(error));
         });
         let frames = futures_util::stream::iter(head).chain(events).map(|event| event.to_frame());
-        Ok(Answer::Stream(flow::keep_alive(frames, self.patience.ping, Event::Ping.to_frame())))
+        let frames = flow::keep_alive(frames, self.patience.ping, Event::Ping.to_frame());
+        Ok((Answer::Stream(frames), limits))
     }
 }
 
@@ -174,18 +175,19 @@ fn prepare(request: MessagesRequest, model: String, route: Route, call_id: &str)
     Ok(Prepared { route, request: chat, echo, seed, warnings, warm_up: translated.warm_up })
 }
 
-async fn whole(prepared: Prepared, call: &Call) -> Result<Bytes> {
+async fn whole(prepared: Prepared, call: &Call) -> Result<(Answer, Limits)> {
     let counted = prepared.count();
     let Prepared { route, request, mut echo, seed, .. } = prepared;
-    let body = route.upstream.complete("/chat/completions", request.to_bytes()).await?;
+    let Answered { body, limits } = route.upstream.complete("/chat/completions", request.to_bytes()).await?;
     call.meter.first_byte();
     echo.input_tokens = counted.await?;
     let message =
         read_whole(&route.upstream, body, echo, seed).map_err(|error| route.upstream.mask(error))?;
     note(call, message.usage);
-    let body = serde_json::to_vec(&message);
-    body.map(Bytes::from)
-        .map_err(|error| Error::new(ErrorKind::Internal, "a message could not be written").with_source(error))
+    let body = serde_json::to_vec(&message).map_err(|error| {
+        Error::new(ErrorKind::Internal, "a message could not be written").with_source(error)
+    })?;
+    Ok((Answer::Whole(body.into()), limits))
 }
 
 /// Takes a whole completion through the same steps as a stream.

@@ -58,6 +58,8 @@ pub struct Reply {
     pub upstream: String,
     /// The model's name there (`x-iflow2api-model`).
     pub model: String,
+    /// What the provider's headers say of its limits (C05).
+    pub limits: Vec<(String, String)>,
     /// What was changed on the way, as a person would want to know (`x-iflow2api-warning`).
     pub warnings: Vec<String>,
 }

@@ -34,19 +34,23 @@ impl Gateway {
             members.to_raw().bytes()
         };
         let stream = members.get("stream").and_then(Raw::bool) == Some(true);
+        let mut limits = Vec::new();
         let answer = if stream {
             let frames = route.upstream.raw_stream(path.path(), body).await?;
             let frames = frames.scan((), |(), frame| std::future::ready(frame.ok()));
             let sign = Frame::comment(": keep-alive\n\n");
             Answer::Stream(flow::keep_alive(frames, self.patience.ping, sign))
         } else {
-            Answer::Whole(route.upstream.complete(path.path(), body).await?)
+            let answered = route.upstream.complete(path.path(), body).await?;
+            limits = answered.limits;
+            Answer::Whole(answered.body)
         };
         call.meter.first_byte();
         Ok(Reply {
             answer,
             upstream: route.upstream.name().to_owned(),
             model: route.model,
+            limits,
             warnings: Vec::new(),
         })
     }

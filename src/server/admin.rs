@@ -21,8 +21,9 @@ pub fn page(state: &State, models: &[ModelEntry]) -> String {
     let info = &state.info;
     let upstream = match &info.upstream {
         Some(upstream) => format!("<code>{}</code>", escape(upstream)),
-        None => "none yet: sign in with <code>iflow2api auth</code>, set a provider's key in the \
-            environment, or try <code>iflow2api serve --demo</code>"
+        None => "none yet: start with <code>--upstream URL</code> or <code>--demo</code>, set \
+            <code>IFLOW2API_BASE_URL</code> and <code>IFLOW2API_API_KEY</code>, or run \
+            <code>iflow2api config set upstream.NAME.base_url URL</code>"
             .to_owned(),
     };
     let model = info.model.as_deref().or_else(|| models.first().map(|model| model.id.as_str()));

@@ -4,7 +4,7 @@
 use crate::error::{Error, ErrorKind};
 use crate::translate::failure;
 use poem::error::ResponseError;
-use poem::http::{HeaderName, HeaderValue, StatusCode, header};
+use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use poem::{IntoResponse as _, Response};
 use std::fmt::Write as _;
 
@@ -63,6 +63,7 @@ pub fn response(error: &Error, face: Face, id: &str) -> Response {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    set_limits(headers, error.limits());
     if let Some(should) = failure::should_retry(error) {
         headers.insert(RETRY_HEADER, HeaderValue::from_static(if should { "true" } else { "false" }));
     }
@@ -70,6 +71,15 @@ pub fn response(error: &Error, face: Face, id: &str) -> Response {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
+}
+
+/// Passes on what the provider says of its limits (C05).
+pub fn set_limits(headers: &mut HeaderMap, limits: &[(String, String)]) {
+    for (name, value) in limits {
+        if let Ok(name) = HeaderName::try_from(name.as_str()) {
+            headers.insert(name, header_text(value));
+        }
+    }
 }
 
 /// What went wrong in poem, or in a handler that gave it our own error to carry.

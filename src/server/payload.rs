@@ -186,6 +186,7 @@ pub fn response(reply: Reply) -> Response {
             headers.insert(HeaderName::from_static(name), envelope::header_text(text));
         }
     }
+    envelope::set_limits(headers, &reply.limits);
     if !reply.warnings.is_empty() {
         let text = reply.warnings.join("; ");
         headers.insert("x-iflow2api-warning", envelope::header_text(&text));

@@ -18,6 +18,14 @@ mod frames;
 /// Events of a provider, and how they fail. Dropping it closes the connection.
 pub type FrameStream = BoxStream<'static, Result<Frame>>;
 
+/// An answer, and what its headers say of the provider's limits.
+pub struct Answered<T> {
+    /// The answer.
+    pub body: T,
+    /// `x-ratelimit-*` and `anthropic-ratelimit-*`, as they came (C05).
+    pub limits: Vec<(String, String)>,
+}
+
 /// How large a whole answer may be. Chosen: far above any completion, images included.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// How much of a refusal's body is read for its message.
@@ -113,10 +121,11 @@ impl Upstream {
     /// # Errors
     /// What the provider's refusal means, `Unreachable`, `TimedOut`, or `BadAnswer` where the
     /// stream ends before it began.
-    pub async fn stream(&self, body: Bytes) -> Result<FrameStream> {
+    pub async fn stream(&self, body: Bytes) -> Result<Answered<FrameStream>> {
         let limit = self.timeouts.first_byte;
         let opened = async {
             let response = self.post("/chat/completions", body).await?;
+            let limits = failure::limits(response.headers());
             let mut frames = frames::frames(self.name.clone(), response, self.timeouts.idle);
             let first = frames.next().await.unwrap_or_else(|| Err(policy::failure::empty(&self.name)))?;
             if first.is_done() {
@@ -124,14 +133,14 @@ impl Upstream {
             }
             // An error in the first frame still has a status to answer with (C07).
             policy::failure::read_frame(&self.name, &first.data)?;
-            Ok((first, frames))
+            Ok((first, frames, limits))
         };
-        let (first, rest) = tokio::time::timeout(limit, opened)
+        let (first, rest, limits) = tokio::time::timeout(limit, opened)
             .await
             .map_err(|_| self.silent(limit))?
             .map_err(|e| self.mask(e))?;
         let first = futures_util::stream::once(std::future::ready(Ok(first)));
-        Ok(first.chain(rest).boxed())
+        Ok(Answered { body: first.chain(rest).boxed(), limits })
     }
 
     /// Asks for a stream of which we know nothing but its form.
@@ -157,11 +166,13 @@ impl Upstream {
     ///
     /// # Errors
     /// As [`Upstream::stream`].
-    pub async fn complete(&self, path: &str, body: Bytes) -> Result<Bytes> {
+    pub async fn complete(&self, path: &str, body: Bytes) -> Result<Answered<Bytes>> {
         let limit = self.timeouts.first_byte;
         let response = tokio::time::timeout(limit, self.post(path, body)).await;
         let response = response.map_err(|_| self.silent(limit))?.map_err(|error| self.mask(error))?;
-        self.read_whole(response).await.map_err(|error| self.mask(error))
+        let limits = failure::limits(response.headers());
+        let body = self.read_whole(response).await.map_err(|error| self.mask(error))?;
+        Ok(Answered { body, limits })
     }
 
     /// The provider's list of models, as it sent it.
@@ -196,10 +207,11 @@ impl Upstream {
             return Ok(response);
         }
         let retry_after = failure::retry_after(response.headers());
+        let limits = failure::limits(response.headers());
         let body = frames::read_bounded(&self.name, response, MAX_REFUSAL_BYTES, REFUSAL_WAIT);
         let body =
             tokio::time::timeout(REFUSAL_WAIT, body).await.ok().and_then(Result::ok).unwrap_or_default();
-        Err(policy::failure::of_status(&self.name, status.as_u16(), retry_after, &body))
+        Err(policy::failure::of_status(&self.name, status.as_u16(), retry_after, &body).with_limits(limits))
     }
 
     async fn read_whole(&self, response: reqwest::Response) -> Result<Bytes> {

@@ -5,6 +5,7 @@ mod anthropic;
 mod broken_streams;
 mod failures;
 mod fidelity;
+mod fitting;
 mod keys;
 mod leaving;
 mod lists;

@@ -122,6 +122,23 @@ async fn a_stream_that_failed_leaves_one_line_that_names_the_fault() {
 }
 
 #[tokio::test]
+async fn a_failure_behind_a_head_that_was_sent_is_named_too() {
+    let late = Exchange::steps([Step::Pause, Step::Reset]);
+    let upstream = Upstream::start([late.clone(), late]).await;
+    let setup = serve(&upstream).arguments(&["--log-format", "json"]);
+    let mut program = setup.env("IFLOW2API_TIMEOUT_HOLD", "100ms").start().await;
+    for (path, body) in [("/v1/chat/completions", CHAT_STREAM), ("/v1/messages", MESSAGES_STREAM)] {
+        let mut answer = program.post(path, body).await;
+        answer.until("\n\n").await;
+        upstream.go();
+        answer.bytes().await;
+    }
+    for line in lines(&mut program, 2).await {
+        assert_eq!((&line["status"], &line["failure"]), (&json!(200), &json!("Unreachable")), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_left_leaves_one_line_with_499() {
     let begun = Exchange::steps([begin(delta("{\"content\":\"Hel\"}")), Step::Hang]);
     let silent = Exchange::steps([Step::Hang]);
