@@ -1,0 +1,63 @@
+//! The spawned program against the fake upstream, both faces: what joins the layers, seen from both
+//! ends of the wire.
+
+mod anthropic;
+mod broken_streams;
+mod failures;
+mod fidelity;
+mod fitting;
+mod keys;
+mod leaving;
+mod lists;
+mod log;
+mod own_answers;
+mod patience;
+mod repairs;
+mod start;
+mod validation;
+
+/// A whole answer of an upstream.
+const WHOLE: &str = r#"{"id":"c1","object":"chat.completion","created":1,"model":"glm-4.7","choices":[{"index":0,"message":{"role":"assistant","content":"Hello!"},"finish_reason":"stop"}],"usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14}}"#;
+
+/// A streamed answer of an upstream, with usage.
+const STREAM: &str = concat!(
+    r#"data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"glm-4.7","choices":[{"index":0,"delta":{"role":"assistant","content":"Hel"},"finish_reason":null}]}"#,
+    "\n\n",
+    r#"data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"glm-4.7","choices":[{"index":0,"delta":{"content":"lo!"},"finish_reason":null}]}"#,
+    "\n\n",
+    r#"data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"glm-4.7","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#,
+    "\n\n",
+    r#"data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"glm-4.7","choices":[],"usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14}}"#,
+    "\n\n",
+    "data: [DONE]\n\n",
+);
+
+/// A chunk with these choices.
+fn chunk(choices: &str) -> String {
+    format!(
+        "data: {{\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{choices}]}}\n\n"
+    )
+}
+
+/// A chunk whose only choice has this delta.
+fn delta(delta: &str) -> String {
+    chunk(&format!("{{\"index\":0,\"delta\":{delta},\"finish_reason\":null}}"))
+}
+
+/// A chunk whose only choice ends.
+fn finish(reason: &str) -> String {
+    chunk(&format!("{{\"index\":0,\"delta\":{{}},\"finish_reason\":\"{reason}\"}}"))
+}
+
+/// The event that ends a stream.
+const DONE: &str = "data: [DONE]\n\n";
+
+/// The least request of the OpenAI face.
+const CHAT: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
+/// The same, streamed.
+const CHAT_STREAM: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+/// The least request of the Anthropic face.
+const MESSAGES: &str = r#"{"model":"m","max_tokens":64,"messages":[{"role":"user","content":"hi"}]}"#;
+/// The same, streamed.
+const MESSAGES_STREAM: &str =
+    r#"{"model":"m","max_tokens":64,"messages":[{"role":"user","content":"hi"}],"stream":true}"#;
