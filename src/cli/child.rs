@@ -1,5 +1,6 @@
 //! A client that is started with the environment that points it here. No file of its is touched.
 
+use super::signals::{Signals, Told};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 use std::path::Path;
@@ -44,11 +45,11 @@ fn models(model: Option<&str>) -> Environment {
     names.map(|name| (name, model.to_owned())).to_vec()
 }
 
-/// Runs the command and gives its exit status.
+/// Runs the command and gives its exit status, or ends it where we are told to end.
 ///
 /// # Errors
 /// `Usage` where it cannot be started.
-pub async fn run(command: &[String], environment: &Environment) -> Result<ExitCode> {
+pub async fn run(command: &[String], environment: &Environment, mut signals: Signals) -> Result<ExitCode> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(Error::new(ErrorKind::Usage, "no command was given behind `--`"));
     };
@@ -68,8 +69,12 @@ pub async fn run(command: &[String], environment: &Environment) -> Result<ExitCo
                 })?;
                 return Ok(ExitCode::from(code(status)));
             }
-            // The terminal sends an interrupt to both of us; what it means is the client's to say.
-            _ = tokio::signal::ctrl_c() => {}
+            told = signals.next() => match told {
+                // The terminal sends it to both of us; what it means is the client's to say.
+                Told::Interrupt => {}
+                // The client is dropped with its handle.
+                Told::Terminate => return Ok(ExitCode::from(143)),
+            },
         }
     }
 }

@@ -10,6 +10,7 @@ mod models;
 mod output;
 mod serve;
 mod setup;
+mod signals;
 
 use crate::config::{Flags, Paths, Sources};
 use crate::error::Result;

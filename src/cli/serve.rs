@@ -4,6 +4,7 @@ use super::child;
 use super::engines;
 use super::output::say;
 use super::setup::{self, Core};
+use super::signals::Signals;
 use crate::config::{Config, Flags, Sources, resolve};
 use crate::error::{Error, ErrorKind, Result};
 use crate::server::{self, Info};
@@ -53,6 +54,7 @@ pub fn run<'a>(args: Args, sources: impl FnOnce(Flags) -> Sources<'a>) -> Result
 }
 
 async fn serve(config: &Config, demo: bool, command: &[String]) -> Result<ExitCode> {
+    let signals = Signals::listen()?;
     let core = setup::core(config, demo).await?;
     let bound = server::bind(&config.server).await?;
     let addresses = bound.addresses().to_vec();
@@ -79,7 +81,7 @@ async fn serve(config: &Config, demo: bool, command: &[String]) -> Result<ExitCo
             if core.gateway.default_upstream().is_none() {
                 engines::offer(address.port()).await;
             }
-            until_told(stop).await
+            until_told(signals, stop).await
         };
         tokio::pin!(announced);
         tokio::select! {
@@ -91,38 +93,18 @@ async fn serve(config: &Config, demo: bool, command: &[String]) -> Result<ExitCo
         let environment = child::environment(&url, config.server.keys.first(), model);
         tokio::select! {
             served = served => served.map(|()| ExitCode::SUCCESS),
-            code = child::run(command, &environment) => code,
+            code = child::run(command, &environment, signals) => code,
         }
     }
 }
 
-/// Waits for the first interrupt, which starts the drain, and for the second, which ends it.
-async fn until_told(stop: oneshot::Sender<()>) -> ExitCode {
-    interrupted().await;
+/// Waits for the first signal, which starts the drain, and for the second, which ends it.
+async fn until_told(mut signals: Signals, stop: oneshot::Sender<()>) -> ExitCode {
+    signals.next().await;
     say("iflow2api: finishing open answers; interrupt again to stop at once");
     let _ = stop.send(());
-    interrupted().await;
+    signals.next().await;
     ExitCode::from(130)
-}
-
-/// Waits for an interrupt or a request to end.
-#[cfg(unix)]
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
-}
-
-/// Waits for an interrupt.
-#[cfg(not(unix))]
-async fn interrupted() {
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 fn url_of(address: SocketAddr) -> String {
