@@ -6,7 +6,8 @@ use super::route::Route;
 use super::{Answer, Call, Gateway, Reply};
 use crate::error::Result;
 use crate::policy;
-use crate::translate::{check, tokens, tools};
+use crate::translate::tokens::{self, Vocabulary};
+use crate::translate::{check, tools};
 use crate::upstream::{Answered, FrameStream};
 use crate::wire::json::Raw;
 use crate::wire::openai::{ChatRequest, Chunk, Content, Usage};
@@ -46,9 +47,16 @@ impl Gateway {
             let Answered { body, limits } =
                 route.upstream.complete("/chat/completions", request.to_bytes()).await?;
             call.meter.first_byte();
-            let estimate = |chunk: &Chunk| estimate(&request, chunk, &route.model);
-            let (body, usage) =
-                relay::whole(&asked, body, estimate).map_err(|error| route.upstream.mask(error))?;
+            let whole = relay::whole(&asked, body).map_err(|error| route.upstream.mask(error))?;
+            let (body, usage) = match whole.usage {
+                Some(usage) => (whole.body, usage),
+                None => {
+                    let vocabulary = Vocabulary::of_model(&route.model);
+                    let counted =
+                        flow::off_executor(move || estimate(vocabulary, &request, &whole.chunk)).await?;
+                    (relay::with_estimate(whole.body, counted), counted)
+                }
+            };
             note_usage(call, Some(usage));
             (Answer::Whole(body), limits)
         };
@@ -125,8 +133,7 @@ pub(super) fn note_usage(call: &Call, usage: Option<Usage>) {
 }
 
 /// Our own count of a whole answer that came without one (D09).
-fn estimate(request: &ChatRequest, chunk: &Chunk, model: &str) -> Usage {
-    let vocabulary = tokens::Vocabulary::of_model(model);
+fn estimate(vocabulary: Vocabulary, request: &ChatRequest, chunk: &Chunk) -> Usage {
     let choices = chunk.choices.as_deref().unwrap_or_default();
     let texts = choices.iter().flat_map(|choice| [&choice.delta.content, &choice.delta.reasoning_content]);
     let texts = texts.filter_map(|content| content.as_ref().and_then(Content::as_text));

@@ -32,6 +32,8 @@ struct Prepared {
 
 /// Up to what size a request is translated where it is. Chosen: below 0.1 ms.
 const INLINE_BYTES: usize = 32 * 1024;
+/// How many losses a header tells; the log has all of them.
+const MAX_WARNINGS: usize = 8;
 
 impl Prepared {
     /// Begins to count the request's tokens off the executor, and gives the count once it is there.
@@ -40,19 +42,7 @@ impl Prepared {
         let vocabulary = self.echo.vocabulary;
         let messages = self.request.messages().to_vec();
         let tools = self.request.get("tools").cloned();
-        off_executor(move || tokens::estimate(vocabulary, &messages, tools.as_ref()))
-    }
-}
-
-/// Starts work that would hold up other calls on a thread of its own.
-fn off_executor<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> impl Future<Output = Result<T>> + Send + 'static {
-    let started = tokio::task::spawn_blocking(work);
-    async {
-        started.await.map_err(|error| {
-            Error::new(ErrorKind::Internal, "work on a request was stopped").with_source(error)
-        })
+        flow::off_executor(move || tokens::estimate(vocabulary, &messages, tools.as_ref()))
     }
 }
 
@@ -104,7 +94,7 @@ impl Gateway {
         let is_small = request.size_hint() <= INLINE_BYTES;
         let id = call.id.clone();
         let prepare = move || prepare(request, model, route, &id);
-        if is_small { prepare() } else { off_executor(prepare).await? }
+        if is_small { prepare() } else { flow::off_executor(prepare).await? }
     }
 
     async fn message_stream(&self, prepared: Prepared, call: &Call) -> Result<(Answer, Limits)> {
@@ -143,36 +133,26 @@ impl Gateway {
 
 fn prepare(request: MessagesRequest, model: String, route: Route, call_id: &str) -> Result<Prepared> {
     let profile = route.upstream.profile();
-    let translated = messages_to_chat(&request, &route.model, &profile.dialect)?;
-    let Translated { request: mut chat, names, ids, thinking, losses, .. } = translated;
+    let Translated { request: mut chat, echo, warm_up, losses } =
+        messages_to_chat(&request, &route.model, &profile.dialect)?;
     let fitted = policy::request::fit(&mut chat, profile);
-    let mut warnings = losses.lines();
     if let Some((asked, limit)) = fitted.clamped {
         tracing::debug!(asked, limit, "max_tokens was lowered to what the upstream allows");
     }
     for loss in losses.iter() {
         tracing::warn!(path = loss.path, why = loss.why, "left out of a request");
     }
-    warnings.truncate(8);
-    let vocabulary = Vocabulary::of_model(&route.model);
+    let mut warnings = losses.lines();
+    warnings.truncate(MAX_WARNINGS);
     let seed: String = call_id.chars().filter(char::is_ascii_alphanumeric).collect();
     let echo = Echo {
         id: format!("msg_{}", seed.strip_prefix("req").unwrap_or(&seed)),
         model,
-        // Counted while the upstream works.
-        input_tokens: 0,
-        thinking,
-        thoughts_omitted: translated.thoughts_omitted,
-        stops: translated.stops,
-        local_stops: translated.local_stops,
-        prefix: translated.prefix,
-        single_call: translated.single_call,
-        names,
-        ids,
-        vocabulary,
+        vocabulary: Vocabulary::of_model(&route.model),
         profile: profile.id.to_owned(),
+        ..echo
     };
-    Ok(Prepared { route, request: chat, echo, seed, warnings, warm_up: translated.warm_up })
+    Ok(Prepared { route, request: chat, echo, seed, warnings, warm_up })
 }
 
 async fn whole(prepared: Prepared, call: &Call) -> Result<(Answer, Limits)> {

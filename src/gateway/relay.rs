@@ -305,15 +305,21 @@ fn call_members(call: &ToolCallDelta, numbered: bool) -> Members {
     members.with("function", function.to_raw())
 }
 
-/// Looks through a whole completion, and changes what a rule must. Returns the usage too.
+/// A whole completion that was looked through.
+pub struct Whole {
+    /// Its body, changed where a rule must.
+    pub body: Bytes,
+    /// The counts that the upstream told, if it told any.
+    pub usage: Option<Usage>,
+    /// What it says, for counts of our own.
+    pub chunk: Chunk,
+}
+
+/// Looks through a whole completion, and changes what a rule must.
 ///
 /// # Errors
 /// The error that the body says, or `BadAnswer` where it holds no answer.
-pub fn whole(
-    asked: &Asked,
-    body: Bytes,
-    estimate: impl FnOnce(&Chunk) -> Usage,
-) -> Result<(Bytes, Usage), Error> {
+pub fn whole(asked: &Asked, body: Bytes) -> Result<Whole, Error> {
     let Reading::Chunk(mut chunk) = said::read_frame(&asked.upstream, &body)? else {
         return Err(said::not_understood(&asked.upstream));
     };
@@ -331,7 +337,6 @@ pub fn whole(
         return Err(stop::failure(reason));
     }
     let reasons = choices.iter().any(|choice| is_foreign(choice.finish_reason.as_deref()));
-    let estimated = counted.is_none().then(|| estimate(&chunk));
     let broken = choices.iter().flat_map(|choice| &choice.delta.tool_calls).any(is_broken);
     let mut calls = CallFilter::new(asked.seed.clone());
     calls.normalise(&mut chunk);
@@ -344,15 +349,16 @@ pub fn whole(
         reasons,
         ..Edits::default()
     };
-    let usage = counted.or(estimated).unwrap_or_default();
-    let mut frame = edits.apply(Frame::data(body));
-    if let Some(estimated) = estimated
-        && let Ok(mut members) = Members::parse(&frame.data)
-    {
-        members.set("usage", estimated_usage(estimated));
-        frame.data = members.to_raw().bytes();
+    let body = edits.apply(Frame::data(body)).data;
+    Ok(Whole { body, usage: counted, chunk })
+}
+
+/// Puts counts of our own into a completion that came without, and says that they are (D09).
+pub fn with_estimate(body: Bytes, usage: Usage) -> Bytes {
+    match Members::parse(&body) {
+        Ok(members) => members.with("usage", estimated_usage(usage)).to_raw().bytes(),
+        Err(_) => body,
     }
-    Ok((frame.data, usage))
 }
 
 /// Whether a whole call lacks what clients insist on.
@@ -361,7 +367,6 @@ fn is_broken(call: &ToolCallDelta) -> bool {
     id.is_empty() || !matches!(call.function.arguments, Some(Content::Text(_)))
 }
 
-/// Counts of our own, said to be such (D09).
 fn estimated_usage(usage: Usage) -> Raw {
     Raw::of(&serde_json::json!({
         "prompt_tokens": usage.prompt_tokens,

@@ -3,7 +3,8 @@
 use super::content::{Reader, missing};
 use super::history::History;
 use super::loss::Losses;
-use super::names::{Ids, Names};
+use super::names::Ids;
+use super::stream::Echo;
 use super::{system, tools};
 use crate::dialect::{Dialect, Prefix, Structured};
 use crate::error::{Error, Result};
@@ -17,26 +18,11 @@ use std::hash::Hasher as _;
 const GO_ON: &str = "Continue exactly where you stopped. Do not repeat or comment.";
 
 /// A translated request, and what its answer's reader has to know.
-#[derive(Debug)]
 pub struct Translated {
     /// The request to send.
     pub request: ChatRequest,
-    /// Tool names that had to be shortened.
-    pub names: Names,
-    /// Call ids of the history.
-    pub ids: Ids,
-    /// Whether thoughts are shown (B07).
-    pub thinking: bool,
-    /// Whether they are shown by their signature only (E08).
-    pub thoughts_omitted: bool,
-    /// Stop sequences that the upstream matches.
-    pub stops: Vec<String>,
-    /// Those that do not fit there (A31).
-    pub local_stops: Vec<String>,
-    /// The start of the answer, where the caller wrote it (A38).
-    pub prefix: Option<String>,
-    /// Whether at most one call is wanted (A29).
-    pub single_call: bool,
+    /// What the answer repeats, as far as the request says it.
+    pub echo: Echo,
     /// Whether no token is wanted at all: the caller only warms a cache (A30).
     pub warm_up: bool,
     /// What could not be said.
@@ -100,7 +86,7 @@ pub fn messages_to_chat(request: &MessagesRequest, model: &str, dialect: &Dialec
         chat.set("continue_final_message", Raw::from_static("true"));
         chat.set("add_generation_prompt", Raw::from_static("false"));
     }
-    Ok(Translated {
+    let echo = Echo {
         names: tools.names,
         ids,
         thinking: thinking.shown,
@@ -109,10 +95,10 @@ pub fn messages_to_chat(request: &MessagesRequest, model: &str, dialect: &Dialec
         local_stops,
         prefix,
         single_call: tools.single,
-        warm_up: request.get("max_tokens").and_then(Raw::u64) == Some(0),
-        losses,
-        request: chat,
-    })
+        ..Echo::default()
+    };
+    let warm_up = request.get("max_tokens").and_then(Raw::u64) == Some(0);
+    Ok(Translated { request: chat, echo, warm_up, losses })
 }
 
 /// Checks what only a call for an answer needs, not one for a count.
