@@ -1,5 +1,7 @@
 //! How a failure is shown in a terminal, and the exit status it gives: the third table of kinds.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use crate::error::{Error, ErrorKind};
 use clap::ColorChoice;
 use std::error::Error as _;

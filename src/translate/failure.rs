@@ -1,5 +1,7 @@
 //! Failures in the words of each API: two of the three tables that match every [`ErrorKind`].
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use crate::error::{Error, ErrorKind};
 use crate::wire::anthropic::Failure;
 use serde_json::{Value, json};

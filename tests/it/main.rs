@@ -9,6 +9,7 @@ mod departure;
 mod generated;
 mod golden;
 mod layers;
+mod mirror;
 mod program;
 mod server;
 mod support;

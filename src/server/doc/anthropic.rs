@@ -200,8 +200,22 @@ pub struct Message {
     pub stop_reason: Option<StopReason>,
     /// The text that ended it.
     pub stop_sequence: Option<String>,
+    /// More on a refusal.
+    pub stop_details: Option<StopDetails>,
     /// What it took.
     pub usage: Usage,
+}
+
+/// More on a refusal.
+#[derive(Debug, Object)]
+pub struct StopDetails {
+    /// Always `refusal`.
+    #[oai(rename = "type")]
+    pub kind: String,
+    /// The policy's name, where somebody says it.
+    pub category: Option<String>,
+    /// What the model said of it.
+    pub explanation: Option<String>,
 }
 
 /// Why an answer ended.
@@ -216,8 +230,10 @@ pub enum StopReason {
     StopSequence,
     /// It calls tools.
     ToolUse,
-    /// The provider cut it.
+    /// The provider cut it, or the model would not answer.
     Refusal,
+    /// The prompt and the answer filled the model's window.
+    ModelContextWindowExceeded,
 }
 
 /// What an answer took, in tokens.
@@ -295,6 +311,8 @@ pub struct EventDelta {
     pub stop_reason: Option<StopReason>,
     /// The text that ended it.
     pub stop_sequence: Option<String>,
+    /// More on a refusal.
+    pub stop_details: Option<StopDetails>,
 }
 
 /// How many tokens a request has.
