@@ -89,6 +89,7 @@ struct Inner {
     status: Option<u16>,
     fault: Option<Fault>,
     limits: Vec<(String, String)>,
+    retries_at_most: Option<u32>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -105,6 +106,7 @@ impl Error {
             status: None,
             fault: None,
             limits: Vec::new(),
+            retries_at_most: None,
             source: None,
         }))
     }
@@ -164,6 +166,13 @@ impl Error {
         self
     }
 
+    /// Says that asking again is worth less than the usual number of tries.
+    #[must_use]
+    pub fn with_retries_at_most(mut self, retries: u32) -> Self {
+        self.0.retries_at_most = Some(retries);
+        self
+    }
+
     /// Keeps the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -216,6 +225,11 @@ impl Error {
     /// What the provider's headers say of its limits.
     pub fn limits(&self) -> &[(String, String)] {
         &self.0.limits
+    }
+
+    /// How often asking again is worth it, where that is less than usual.
+    pub fn retries_at_most(&self) -> Option<u32> {
+        self.0.retries_at_most
     }
 
     /// The HTTP status that was met, or is to be answered.

@@ -6,6 +6,7 @@ use crate::demo::{self, Demo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{Gateway, Patience, Settings};
 use crate::policy::presets;
+use crate::policy::retry::Policy;
 use crate::upstream::{Address, Timeouts, Upstream};
 use std::sync::Arc;
 
@@ -45,12 +46,17 @@ pub async fn core(config: &Config, demo: bool) -> Result<Core> {
         first_byte: config.timeout.first_byte,
         idle: config.timeout.idle,
     };
+    let retry = Policy {
+        retries: config.retry.retries,
+        delays: config.retry.delays.clone(),
+        budget_percent: config.retry.budget,
+    };
     let mut upstreams = Vec::new();
     let mut models = Vec::new();
     if let Some(demo) = &demo {
         let address =
             Address { name: "demo".to_owned(), base_url: demo.base_url(), key: None, headers: Vec::new() };
-        upstreams.push(Upstream::new(address, presets::profile("demo"), timeouts)?);
+        upstreams.push(Upstream::new(address, presets::profile("demo"), timeouts, retry.clone())?);
         models.push(Vec::new());
     }
     let default = config.default_upstream.as_deref();
@@ -70,7 +76,7 @@ pub async fn core(config: &Config, demo: bool) -> Result<Core> {
             key: configured.key.clone(),
             headers: configured.headers.clone(),
         };
-        upstreams.push(Upstream::new(address, profile, timeouts)?);
+        upstreams.push(Upstream::new(address, profile, timeouts, retry.clone())?);
         models.push(configured.models.clone());
     }
     let default_model = match &demo {

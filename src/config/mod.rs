@@ -36,6 +36,8 @@ use std::time::Duration;
 pub struct Config {
     /// How callers reach us.
     pub server: Server,
+    /// Whether and when upstreams are asked again.
+    pub retry: Retry,
     /// How long each wait may be.
     pub timeout: Timeouts,
     /// Those of the file in its order, then `env`, `iflow`, `flag`, and the default one if it is
@@ -66,6 +68,17 @@ pub struct Server {
     pub drain: Duration,
 }
 
+/// Whether and when upstreams are asked again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retry {
+    /// How often; 0 for never.
+    pub retries: u32,
+    /// The waits before each retry; the last one repeats.
+    pub delays: Vec<Duration>,
+    /// How many retries every 100 requests allow, beside 3 a second.
+    pub budget: u32,
+}
+
 /// How long each wait may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timeouts {
@@ -94,6 +107,7 @@ impl Config {
                 max_body: 0,
                 drain: Duration::ZERO,
             },
+            retry: Retry { retries: 0, delays: Vec::new(), budget: 0 },
             timeout: Timeouts {
                 connect: Duration::ZERO,
                 first_byte: Duration::ZERO,

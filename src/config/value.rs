@@ -136,6 +136,10 @@ pub enum Field<T> {
     Size(fn(&mut T) -> &mut u64),
     /// A length of time, as a text with a unit.
     Duration(fn(&mut T) -> &mut Duration),
+    /// Lengths of time.
+    Durations(fn(&mut T) -> &mut Vec<Duration>),
+    /// A number from 0 up.
+    Number(fn(&mut T) -> &mut u32),
 }
 
 impl<T> Field<T> {
@@ -154,6 +158,8 @@ impl<T> Field<T> {
             Self::Count(_) => "number",
             Self::Size(_) => "size",
             Self::Duration(_) => "duration",
+            Self::Durations(_) => "list of durations",
+            Self::Number(_) => "number",
         }
     }
 
@@ -161,11 +167,11 @@ impl<T> Field<T> {
     /// shape; what it says is judged by [`Field::store`].
     pub(super) fn read(&self, text: &str) -> Result<Value, Fault> {
         match self {
-            Self::List(_) | Self::Secrets(_) => {
+            Self::List(_) | Self::Secrets(_) | Self::Durations(_) => {
                 let elements = text.split(',').map(str::trim).filter(|element| !element.is_empty());
                 Ok(Value::List(elements.map(str::to_owned).collect()))
             }
-            Self::Port(_) | Self::Count(_) => match text.trim().parse() {
+            Self::Port(_) | Self::Count(_) | Self::Number(_) => match text.trim().parse() {
                 Ok(number) => Ok(Value::Number(number)),
                 Err(_) => Err(Fault::new(format!("must be {}, not {}", self.shape(), quoted(text)))),
             },
@@ -234,6 +240,13 @@ impl<T> Field<T> {
             (Self::Size(field), Value::Text(text)) => *field(target) = units::size(text)?,
             (Self::Size(field), Value::Number(bytes)) => *field(target) = *bytes,
             (Self::Duration(field), Value::Text(text)) => *field(target) = units::duration(text)?,
+            (Self::Durations(field), Value::List(list)) => {
+                *field(target) = list.iter().map(|text| units::duration(text)).collect::<Result<_, _>>()?;
+            }
+            (Self::Number(field), Value::Number(number)) => match u32::try_from(*number) {
+                Ok(number) => *field(target) = number,
+                Err(_) => return Err(Fault::new(format!("must be {}, not {number}", self.shape()))),
+            },
             _ => return Err(Fault::new(format!("must be {}", self.shape()))),
         }
         Ok(value)
@@ -247,8 +260,10 @@ impl<T> Field<T> {
             Self::Address(_) => "an IP address as a text",
             Self::Port(_) => "a number from 0 to 65535",
             Self::Count(_) => "a number",
+            Self::Number(_) => "a number from 0 up",
             Self::Size(_) => "a size as a text, such as \"32MiB\"",
             Self::Duration(_) => "a duration as a text with a unit, such as \"30s\"",
+            Self::Durations(_) => "a list of durations as texts with units, such as [\"1s\", \"2s\"]",
         }
     }
 }

@@ -44,10 +44,11 @@ impl Gateway {
         let (answer, limits) = if request.is_stream() {
             self.chat_stream(&route, request, asked, call).await?
         } else {
-            let Answered { body, limits } =
-                route.upstream.complete("/chat/completions", request.to_bytes()).await?;
+            let retried = || call.meter.retried();
+            let read = |body| relay::whole(&asked, body);
+            let answered = route.upstream.complete("/chat/completions", request.to_bytes(), &retried, read);
+            let Answered { body: whole, limits } = answered.await?;
             call.meter.first_byte();
-            let whole = relay::whole(&asked, body).map_err(|error| route.upstream.mask(error))?;
             let (body, usage) = match whole.usage {
                 Some(usage) => (whole.body, usage),
                 None => {
@@ -80,7 +81,8 @@ impl Gateway {
         let body = request.to_bytes();
         let opening = {
             let upstream = Arc::clone(&upstream);
-            async move { upstream.stream(body).await }
+            let meter = call.meter.clone();
+            async move { upstream.stream(body, &|| meter.retried()).await }
         };
         let (frames, limits, late) = opened(flow::open(opening, self.patience.hold).await?);
         let first = call.meter.clone();

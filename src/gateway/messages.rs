@@ -14,9 +14,8 @@ use crate::translate::tokens::{self, Vocabulary};
 use crate::translate::{Echo, MessageStream, check, completion_to_message};
 use crate::upstream::{Answered, Upstream};
 use crate::wire::anthropic::{Event, Message, MessagesRequest, Usage};
-use crate::wire::openai::{ChatRequest, Reading};
+use crate::wire::openai::{ChatRequest, Chunk, Reading};
 use crate::wire::sse::Frame;
-use bytes::Bytes;
 use futures_util::stream::StreamExt as _;
 use std::sync::Arc;
 
@@ -105,7 +104,8 @@ impl Gateway {
         let upstream = Arc::clone(&route.upstream);
         let opening = {
             let upstream = Arc::clone(&upstream);
-            async move { upstream.stream(body).await }
+            let meter = call.meter.clone();
+            async move { upstream.stream(body, &|| meter.retried()).await }
         };
         let (frames, limits, late) = opened(flow::open(opening, self.patience.hold).await?);
         let steps = Then::new(CallFilter::new(seed), ThinkingFilter::new(upstream.profile().inline_think));
@@ -158,11 +158,14 @@ fn prepare(request: MessagesRequest, model: String, route: Route, call_id: &str)
 async fn whole(prepared: Prepared, call: &Call) -> Result<(Answer, Limits)> {
     let counted = prepared.count();
     let Prepared { route, request, mut echo, seed, .. } = prepared;
-    let Answered { body, limits } = route.upstream.complete("/chat/completions", request.to_bytes()).await?;
+    let retried = || call.meter.retried();
+    let read = |body| policy::failure::read_whole(route.upstream.name(), &body);
+    let answered = route.upstream.complete("/chat/completions", request.to_bytes(), &retried, read);
+    let Answered { body: completion, limits } = answered.await?;
     call.meter.first_byte();
     echo.input_tokens = counted.await?;
     let message =
-        read_whole(&route.upstream, body, echo, seed).map_err(|error| route.upstream.mask(error))?;
+        message_of(completion, &route.upstream, echo, seed).map_err(|error| route.upstream.mask(error))?;
     note(call, message.usage);
     let body = serde_json::to_vec(&message).map_err(|error| {
         Error::new(ErrorKind::Internal, "a message could not be written").with_source(error)
@@ -171,11 +174,10 @@ async fn whole(prepared: Prepared, call: &Call) -> Result<(Answer, Limits)> {
 }
 
 /// Takes a whole completion through the same steps as a stream.
-fn read_whole(upstream: &Upstream, body: Bytes, echo: Echo, seed: String) -> Result<Message> {
-    let reading = upstream.read(&Frame::data(body))?;
+fn message_of(completion: Chunk, upstream: &Upstream, echo: Echo, seed: String) -> Result<Message> {
     let mut steps = Then::new(CallFilter::new(seed), ThinkingFilter::new(upstream.profile().inline_think));
     let mut readings = Vec::new();
-    steps.push(reading, &mut readings)?;
+    steps.push(Reading::Chunk(completion), &mut readings)?;
     steps.push(Reading::Done, &mut readings)?;
     completion_to_message(readings, echo)
 }

@@ -57,6 +57,11 @@ impl Meter {
         });
     }
 
+    /// Notes that the upstream is asked again.
+    pub fn retried(&self) {
+        self.note(|record| record.retries += 1);
+    }
+
     /// Notes a failure; the first one counts.
     pub fn failed(&self, error: &Error) {
         let mut chain = error.to_string();

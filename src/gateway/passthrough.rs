@@ -2,6 +2,7 @@
 
 use super::{Answer, Call, Gateway, Passthrough, Reply, flow};
 use crate::error::Result;
+use crate::upstream::Answered;
 use crate::wire::json::{Members, Raw};
 use crate::wire::sse::Frame;
 use bytes::Bytes;
@@ -34,16 +35,16 @@ impl Gateway {
             members.to_raw().bytes()
         };
         let stream = members.get("stream").and_then(Raw::bool) == Some(true);
-        let mut limits = Vec::new();
-        let answer = if stream {
-            let frames = route.upstream.raw_stream(path.path(), body).await?;
+        let retried = || call.meter.retried();
+        let (answer, limits) = if stream {
+            let Answered { body: frames, limits } =
+                route.upstream.raw_stream(path.path(), body, &retried).await?;
             let frames = frames.scan((), |(), frame| std::future::ready(frame.ok()));
             let sign = Frame::comment(": keep-alive\n\n");
-            Answer::Stream(flow::keep_alive(frames, self.patience.ping, sign))
+            (Answer::Stream(flow::keep_alive(frames, self.patience.ping, sign)), limits)
         } else {
-            let answered = route.upstream.complete(path.path(), body).await?;
-            limits = answered.limits;
-            Answer::Whole(answered.body)
+            let Answered { body, limits } = route.upstream.complete(path.path(), body, &retried, Ok).await?;
+            (Answer::Whole(body), limits)
         };
         call.meter.first_byte();
         Ok(Reply {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::policy::calls::CallFilter;
-use crate::policy::failure as said;
+use crate::policy::failure::{self as said, may_be_silent};
 use crate::step::{Ending, Step};
 use crate::translate::failure::openai_envelope;
 use crate::translate::stop;
@@ -90,7 +90,7 @@ impl Relay {
                 self.state = State::Finished;
                 self.may_be_silent |= may_be_silent(reason);
             }
-            self.spoke |= speaks(choice);
+            self.spoke |= choice.speaks();
         }
         let edits = Edits {
             model: self.asked.renamed.as_deref(),
@@ -165,27 +165,6 @@ impl Step for Relay {
 
 fn calls_of(chunk: &Chunk) -> Vec<Vec<ToolCallDelta>> {
     chunk.choices.iter().flatten().map(|choice| choice.delta.tool_calls.clone()).collect()
-}
-
-fn speaks(choice: &crate::wire::openai::Choice) -> bool {
-    let delta = &choice.delta;
-    let text = |content: &Option<Content>| match content {
-        Some(Content::Text(text)) => !text.is_empty(),
-        Some(Content::Other(raw)) => !raw.is_null(),
-        None => false,
-    };
-    let other = [&delta.reasoning, &delta.reasoning_details, &delta.thinking];
-    text(&delta.content)
-        || text(&delta.reasoning_content)
-        || delta.refusal.is_some()
-        || delta.function_call.is_some()
-        || !delta.tool_calls.is_empty()
-        || other.into_iter().any(Option::is_some)
-}
-
-/// Whether an answer may end this way without a word.
-fn may_be_silent(reason: &str) -> bool {
-    !matches!(reason, "stop" | "end" | "eos" | "tool_calls" | "function_call")
 }
 
 /// Whether a finish reason is one that strict clients refuse (D07).
@@ -320,17 +299,9 @@ pub struct Whole {
 /// # Errors
 /// The error that the body says, or `BadAnswer` where it holds no answer.
 pub fn whole(asked: &Asked, body: Bytes) -> Result<Whole, Error> {
-    let Reading::Chunk(mut chunk) = said::read_frame(&asked.upstream, &body)? else {
-        return Err(said::not_understood(&asked.upstream));
-    };
+    let mut chunk = said::read_whole(&asked.upstream, &body)?;
     let choices = chunk.choices.as_deref().unwrap_or_default();
     let counted = chunk.usage.filter(Usage::is_counted);
-    let silent = choices
-        .iter()
-        .all(|choice| !speaks(choice) && !choice.finish_reason.as_deref().is_some_and(may_be_silent));
-    if silent && counted.is_none_or(|usage| usage.completion_tokens == 0) {
-        return Err(said::empty(&asked.upstream));
-    }
     if let Some(reason) =
         choices.iter().filter_map(|choice| choice.finish_reason.as_deref()).find(|r| stop::is_failure(r))
     {

@@ -4,7 +4,7 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::wire::json::{Kind, Members, Raw};
-use crate::wire::openai::{Chunk, Reading};
+use crate::wire::openai::{Choice, Chunk, Reading};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -39,6 +39,28 @@ pub fn read_frame(upstream: &str, data: &Bytes) -> Result<Reading, Error> {
     }
 }
 
+/// Reads one whole body.
+///
+/// # Errors
+/// As [`read_frame`], and `BadAnswer` where the answer says nothing at all (B31).
+pub fn read_whole(upstream: &str, body: &Bytes) -> Result<Chunk, Error> {
+    let Reading::Chunk(chunk) = read_frame(upstream, body)? else {
+        return Err(not_understood(upstream));
+    };
+    let speaks =
+        |choice: &Choice| choice.speaks() || choice.finish_reason.as_deref().is_some_and(may_be_silent);
+    let silent = !chunk.choices.iter().flatten().any(speaks);
+    if silent && chunk.usage.is_none_or(|usage| usage.completion_tokens == 0) {
+        return Err(empty(upstream));
+    }
+    Ok(chunk)
+}
+
+/// Whether an answer may end this way without a word.
+pub fn may_be_silent(reason: &str) -> bool {
+    !matches!(reason, "stop" | "end" | "eos" | "tool_calls" | "function_call")
+}
+
 /// The error that an object at status 200 says, if it says one (B28, C07).
 pub fn in_band(upstream: &str, text: &[u8]) -> Option<Error> {
     let members = Members::parse(&Bytes::copy_from_slice(text)).ok()?;
@@ -67,6 +89,7 @@ pub fn not_understood(upstream: &str) -> Error {
 /// An answer that says nothing at all (B31).
 pub fn empty(upstream: &str) -> Error {
     Error::new(ErrorKind::BadAnswer, format!("empty response from upstream `{upstream}`"))
+        .with_retries_at_most(1)
 }
 
 /// An answer that broke off (B27, D08).

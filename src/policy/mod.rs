@@ -5,4 +5,5 @@ pub mod failure;
 pub mod presets;
 pub mod profile;
 pub mod request;
+pub mod retry;
 pub mod thinking;

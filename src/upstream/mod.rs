@@ -3,14 +3,17 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy;
 use crate::policy::profile::Profile;
+use crate::policy::retry::Policy;
 use crate::secret::Secret;
 use crate::wire::openai::Reading;
 use crate::wire::sse::Frame;
+use attempt::Attempts;
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt as _};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use std::time::Duration;
 
+mod attempt;
 mod client;
 mod failure;
 mod frames;
@@ -65,8 +68,12 @@ pub struct Upstream {
     headers: HeaderMap,
     profile: Profile,
     timeouts: Timeouts,
+    attempts: Attempts,
     client: reqwest::Client,
 }
+
+/// Who hears that an upstream is asked again.
+pub type Retried<'a> = &'a (dyn Fn() + Send + Sync);
 
 impl Upstream {
     /// Sets up a provider. Nothing is sent.
@@ -74,7 +81,7 @@ impl Upstream {
     /// # Errors
     /// `Usage` where a header or the key cannot be sent, or where an https address meets a machine
     /// without CA certificates.
-    pub fn new(address: Address, profile: Profile, timeouts: Timeouts) -> Result<Self> {
+    pub fn new(address: Address, profile: Profile, timeouts: Timeouts, retry: Policy) -> Result<Self> {
         let Address { name, base_url, key, headers } = address;
         let mut sent = HeaderMap::new();
         for (header, value) in headers {
@@ -97,7 +104,16 @@ impl Upstream {
             sent.entry(reqwest::header::AUTHORIZATION).or_insert(value);
         }
         let client = client::build(&name, &base_url, timeouts.connect)?;
-        Ok(Self { name, base_url, key, headers: sent, profile, timeouts, client })
+        Ok(Self {
+            name,
+            base_url,
+            key,
+            headers: sent,
+            profile,
+            timeouts,
+            attempts: Attempts::new(retry),
+            client,
+        })
     }
 
     /// The upstream's name.
@@ -116,42 +132,49 @@ impl Upstream {
     }
 
     /// Asks for a stream. Returns once its first frame is here, so that a failure before it can be
-    /// answered with a status (B29). Dropping the future drops the request.
+    /// retried or answered with a status (B29). Dropping the future drops the request.
     ///
     /// # Errors
     /// What the provider's refusal means, `Unreachable`, `TimedOut`, or `BadAnswer` where the
-    /// stream ends before it began.
-    pub async fn stream(&self, body: Bytes) -> Result<Answered<FrameStream>> {
-        let limit = self.timeouts.first_byte;
-        let opened = async {
-            let response = self.post("/chat/completions", body).await?;
-            let limits = failure::limits(response.headers());
-            let mut frames = frames::frames(self.name.clone(), response, self.timeouts.idle);
-            let first = frames.next().await.unwrap_or_else(|| Err(policy::failure::empty(&self.name)))?;
-            if first.is_done() {
-                return Err(policy::failure::empty(&self.name));
-            }
-            // An error in the first frame still has a status to answer with (C07).
-            policy::failure::read_frame(&self.name, &first.data)?;
-            Ok((first, frames, limits))
-        };
-        let (first, rest, limits) = tokio::time::timeout(limit, opened)
-            .await
-            .map_err(|_| self.silent(limit))?
-            .map_err(|e| self.mask(e))?;
-        let first = futures_util::stream::once(std::future::ready(Ok(first)));
-        Ok(Answered { body: first.chain(rest).boxed(), limits })
+    /// stream ends before it began; the last of these, where it was asked again.
+    pub async fn stream(&self, body: Bytes, retried: Retried<'_>) -> Result<Answered<FrameStream>> {
+        self.attempts.run(&self.name, retried, || self.open("/chat/completions", body.clone(), true)).await
     }
 
     /// Asks for a stream of which we know nothing but its form.
     ///
     /// # Errors
     /// As [`Upstream::stream`], but for what the frames say.
-    pub async fn raw_stream(&self, path: &str, body: Bytes) -> Result<FrameStream> {
+    pub async fn raw_stream(
+        &self,
+        path: &str,
+        body: Bytes,
+        retried: Retried<'_>,
+    ) -> Result<Answered<FrameStream>> {
+        self.attempts.run(&self.name, retried, || self.open(path, body.clone(), false)).await
+    }
+
+    /// One try. Where the frames are ours to read, an error in the first one still has a status to
+    /// answer with (C07).
+    async fn open(&self, path: &str, body: Bytes, readable: bool) -> Result<Answered<FrameStream>> {
         let limit = self.timeouts.first_byte;
-        let response = tokio::time::timeout(limit, self.post(path, body)).await;
-        let response = response.map_err(|_| self.silent(limit))?.map_err(|error| self.mask(error))?;
-        Ok(frames::frames(self.name.clone(), response, self.timeouts.idle))
+        let opened = async {
+            let response = self.post(path, body).await?;
+            let limits = failure::limits(response.headers());
+            let mut frames = frames::frames(self.name.clone(), response, self.timeouts.idle);
+            let first = frames.next().await.unwrap_or_else(|| Err(policy::failure::empty(&self.name)))?;
+            if first.is_done() {
+                return Err(policy::failure::empty(&self.name));
+            }
+            if readable {
+                policy::failure::read_frame(&self.name, &first.data)?;
+            }
+            Ok((first, frames, limits))
+        };
+        let opened = tokio::time::timeout(limit, opened).await.map_err(|_| self.silent(limit))?;
+        let (first, rest, limits) = opened.map_err(|error| self.mask(error))?;
+        let first = futures_util::stream::once(std::future::ready(Ok(first)));
+        Ok(Answered { body: first.chain(rest).boxed(), limits })
     }
 
     /// Reads one frame of a stream.
@@ -162,17 +185,27 @@ impl Upstream {
         policy::failure::read_frame(&self.name, &frame.data).map_err(|error| self.mask(error))
     }
 
-    /// Asks for a whole answer, and returns its body.
+    /// Asks for a whole answer. `read` judges its body, so that an error at status 200 is retried too.
     ///
     /// # Errors
-    /// As [`Upstream::stream`].
-    pub async fn complete(&self, path: &str, body: Bytes) -> Result<Answered<Bytes>> {
+    /// As [`Upstream::stream`], and what `read` says.
+    pub async fn complete<T>(
+        &self,
+        path: &str,
+        body: Bytes,
+        retried: Retried<'_>,
+        read: impl Fn(Bytes) -> Result<T>,
+    ) -> Result<Answered<T>> {
         let limit = self.timeouts.first_byte;
-        let response = tokio::time::timeout(limit, self.post(path, body)).await;
-        let response = response.map_err(|_| self.silent(limit))?.map_err(|error| self.mask(error))?;
-        let limits = failure::limits(response.headers());
-        let body = self.read_whole(response).await.map_err(|error| self.mask(error))?;
-        Ok(Answered { body, limits })
+        let attempt = async || {
+            let response = tokio::time::timeout(limit, self.post(path, body.clone())).await;
+            let response = response.map_err(|_| self.silent(limit))??;
+            let limits = failure::limits(response.headers());
+            Ok(Answered { body: read(self.read_whole(response).await?)?, limits })
+        };
+        self.attempts
+            .run(&self.name, retried, || async { attempt().await.map_err(|error| self.mask(error)) })
+            .await
     }
 
     /// The provider's list of models, as it sent it.

@@ -13,6 +13,7 @@ mod log;
 mod own_answers;
 mod patience;
 mod repairs;
+mod retrying;
 mod start;
 mod validation;
 

@@ -53,6 +53,25 @@ pub struct Choice {
     pub usage: Option<Usage>,
 }
 
+impl Choice {
+    /// Whether anything is said: text, thoughts, a refusal or a call.
+    pub fn speaks(&self) -> bool {
+        let delta = &self.delta;
+        let text = |content: &Option<Content>| match content {
+            Some(Content::Text(text)) => !text.is_empty(),
+            Some(Content::Other(raw)) => !raw.is_null(),
+            None => false,
+        };
+        let other = [&delta.reasoning, &delta.reasoning_details, &delta.thinking];
+        text(&delta.content)
+            || text(&delta.reasoning_content)
+            || delta.refusal.is_some()
+            || delta.function_call.is_some()
+            || !delta.tool_calls.is_empty()
+            || other.into_iter().any(Option::is_some)
+    }
+}
+
 /// What is new in one answer.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Delta {

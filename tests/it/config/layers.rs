@@ -2,7 +2,7 @@
 
 use super::{Home, said, shown};
 use iflow2api::config::keys::{SETTINGS, UPSTREAM_SETTINGS, VARIABLES};
-use iflow2api::config::{self, Config, Paths, Server, Sources, Timeouts};
+use iflow2api::config::{self, Config, Paths, Retry, Server, Sources, Timeouts};
 use iflow2api::error::ErrorKind;
 use iflow2api::secret::Secret;
 use std::collections::HashSet;
@@ -20,6 +20,7 @@ fn expected_defaults() -> Config {
             max_body: 32 * 1024 * 1024,
             drain: Duration::from_secs(30),
         },
+        retry: Retry { retries: 3, delays: [1, 2, 3].map(Duration::from_secs).to_vec(), budget: 20 },
         timeout: Timeouts {
             connect: Duration::from_secs(10),
             first_byte: Duration::from_secs(600),
@@ -44,6 +45,9 @@ const EACH: &[(&str, &str, &str, &str)] = &[
     ("server.allowed_origins", "[\"https://a.example\"]", "https://a.example", "https://a.example"),
     ("server.max_body", "\"10MB\"", "10MB", "10MB"),
     ("server.drain", "\"1m30s\"", "1m30s", "1m30s"),
+    ("retry.retries", "0", "0", "0"),
+    ("retry.delays", "[\"10ms\", \"1m\"]", "10ms,1m", "10ms,1m"),
+    ("retry.budget", "100", "100", "100"),
     ("timeout.connect", "\"500ms\"", "500ms", "500ms"),
     ("timeout.first_byte", "\"45h\"", "45h", "45h"),
     ("timeout.idle", "\"1d\"", "1d", "1d"),
@@ -69,6 +73,8 @@ fn expected_each() -> Config {
         hold: Duration::ZERO,
         ping: Duration::from_secs(2),
     };
+    let delays = vec![Duration::from_millis(10), Duration::from_secs(60)];
+    config.retry = Retry { retries: 0, delays, budget: 100 };
     config.default_model = Some("glm-4.7".to_owned());
     config.default_upstream = Some("zai".to_owned());
     config

@@ -35,6 +35,8 @@ pub fn setup(arguments: &[&str]) -> Setup {
     ] {
         command.env(name, home.path().join(folder));
     }
+    // Scripts are exact; a test that wants retries says so.
+    command.env("IFLOW2API_RETRY_RETRIES", "0");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     Setup { home, command }
 }
