@@ -1,6 +1,7 @@
 //! The client: connections that are used again, and answers that are looked through for their numbers.
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
@@ -14,6 +15,9 @@ use tokio::time::timeout;
 
 /// How long anything that is waited for may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many connections are opened at once.
+const AT_ONCE: usize = 50;
 
 /// The two APIs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +50,16 @@ impl Face {
 pub fn run<T>(client: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(client)
+}
+
+/// Opens connections a few at a time, so that none is refused for lack of room in the system's queue.
+pub async fn connections(address: SocketAddr, count: usize) -> Vec<Connection> {
+    let mut opened = Vec::with_capacity(count);
+    while opened.len() < count {
+        let few = (count - opened.len()).min(AT_ONCE);
+        opened.extend(join_all((0..few).map(|_| Connection::open(address))).await);
+    }
+    opened
 }
 
 /// A connection that is used again.

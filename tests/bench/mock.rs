@@ -4,12 +4,11 @@
 use crate::process;
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 /// As much of a body as holds the model's name.
 const LOOK: usize = 2048;
@@ -27,7 +26,7 @@ enum Face {
 pub fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, process::port())).await.unwrap();
+        let listener = process::listen();
         let bursts = Bursts::default();
         loop {
             let Ok((stream, _)) = listener.accept().await else { continue };

@@ -133,10 +133,14 @@ impl Drop for Process {
     }
 }
 
-/// The port that a role is to listen on.
-pub fn port() -> u16 {
+/// Listens where a role is told to, with room for a thousand clients that come at once.
+pub fn listen() -> tokio::net::TcpListener {
     let mut arguments = std::env::args().skip_while(|argument| argument != "--port");
-    arguments.nth(1).and_then(|port| port.parse().ok()).expect("a port")
+    let port: u16 = arguments.nth(1).and_then(|port| port.parse().ok()).expect("a port");
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).unwrap();
+    socket.listen(4096).unwrap()
 }
 
 /// The CPU seconds of this thread, brought up to date by giving way once.

@@ -59,7 +59,7 @@ async fn alone(process: &Process, body: &Bytes) -> f64 {
 
 /// The CPU microseconds of a request, and the requests per second, of many clients at once.
 async fn together(process: &Process, face: Face, body: &Bytes) -> (f64, f64) {
-    let mut connections = join_all((0..CLIENTS).map(|_| Connection::open(process.address))).await;
+    let mut connections = load::connections(process.address, CLIENTS).await;
     let (before, started) = (process.spent(), Instant::now());
     let clients = connections.iter_mut().map(|connection| async {
         for _ in 0..EACH {

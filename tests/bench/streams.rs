@@ -1,6 +1,6 @@
 //! Streams end to end: many slow ones, and a few as fast as they go. Every chunk bears its number.
 
-use crate::load::{self, Connection, Face, Streamed};
+use crate::load::{self, Face, Streamed};
 use crate::process::{Process, Trio};
 use crate::table::{Pair, ROUNDS, head, line};
 use crate::texts;
@@ -68,7 +68,7 @@ fn measure(shape: &Shape, goals: [&str; 2], memory_goal: &str) {
 async fn run(process: &Process, face: Face, shape: &Shape) -> Outcome {
     let model = format!("stream,chunks={},delay={}", shape.chunks, shape.delay);
     let body = texts::small(face, &model);
-    let mut connections = join_all((0..shape.streams).map(|_| Connection::open(process.address))).await;
+    let mut connections = load::connections(process.address, shape.streams).await;
     let before = process.spent();
     let mut resident = process.resident();
     let mut streams = pin!(join_all(connections.iter_mut().map(|connection| connection.stream(face, &body))));
