@@ -1,6 +1,7 @@
 //! A call on the Anthropic face.
 
 use super::chat::{Limits, opened};
+use super::count::off_executor;
 use super::flow;
 use super::route::Route;
 use super::{Answer, Call, Gateway, Reply};
@@ -10,13 +11,12 @@ use crate::policy::calls::CallFilter;
 use crate::policy::thinking::ThinkingFilter;
 use crate::step::{Step as _, Then};
 use crate::translate::request::{Translated, check_call, messages_to_chat};
-use crate::translate::tokens::{self, Vocabulary};
+use crate::translate::tokens::Vocabulary;
 use crate::translate::{Echo, MessageStream, check, completion_to_message};
 use crate::upstream::{Answered, Upstream};
 use crate::wire::anthropic::{Event, Message, MessagesRequest, Usage};
 use crate::wire::openai::{ChatRequest, Reading};
 use crate::wire::sse::Frame;
-use bytes::Bytes;
 use futures_util::stream::StreamExt as _;
 use std::sync::Arc;
 
@@ -32,29 +32,6 @@ struct Prepared {
 
 /// Up to what size a request is translated where it is. Chosen: below 0.1 ms.
 const INLINE_BYTES: usize = 32 * 1024;
-
-impl Prepared {
-    /// Begins to count the request's tokens off the executor, and gives the count once it is there.
-    /// The first count of a family loads its vocabulary, which the upstream's own work hides.
-    fn count(&self) -> impl Future<Output = Result<u64>> + Send + 'static {
-        let vocabulary = self.echo.vocabulary;
-        let messages = self.request.messages().to_vec();
-        let tools = self.request.get("tools").cloned();
-        off_executor(move || tokens::estimate(vocabulary, &messages, tools.as_ref()))
-    }
-}
-
-/// Starts work that would hold up other calls on a thread of its own.
-fn off_executor<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> impl Future<Output = Result<T>> + Send + 'static {
-    let started = tokio::task::spawn_blocking(work);
-    async {
-        started.await.map_err(|error| {
-            Error::new(ErrorKind::Internal, "work on a request was stopped").with_source(error)
-        })
-    }
-}
 
 impl Gateway {
     /// A call on the Anthropic face.
@@ -75,7 +52,7 @@ impl Gateway {
         let (answer, limits) = match (prepared.warm_up, stream) {
             (true, _) => (warmed_up(prepared, stream), Limits::new()),
             (false, true) => self.message_stream(prepared, call).await?,
-            (false, false) => whole(prepared, call).await?,
+            (false, false) => self.whole_message(prepared, call).await?,
         };
         Ok(Reply { answer, upstream, model, limits, warnings })
     }
@@ -90,7 +67,7 @@ impl Gateway {
         let route = self.route(&model)?;
         call.meter.note(|record| record.upstream = route.upstream.name().to_owned());
         let prepared = self.prepare(request, model, route, call).await?;
-        prepared.count().await
+        self.counter.count(prepared.echo.vocabulary, &prepared.request).await
     }
 
     /// Translates a request, off the executor where it is large.
@@ -108,8 +85,8 @@ impl Gateway {
     }
 
     async fn message_stream(&self, prepared: Prepared, call: &Call) -> Result<(Answer, Limits)> {
-        let counted = prepared.count();
         let Prepared { route, request, mut echo, seed, .. } = prepared;
+        let counted = self.counter.count(echo.vocabulary, &request);
         let body = request.to_bytes();
         drop(request);
         let upstream = Arc::clone(&route.upstream);
@@ -138,6 +115,24 @@ impl Gateway {
         let frames = futures_util::stream::iter(head).chain(events).map(|event| event.to_frame());
         let frames = flow::keep_alive(frames, self.patience.ping, Event::Ping.to_frame());
         Ok((Answer::Stream(frames), limits))
+    }
+
+    async fn whole_message(&self, prepared: Prepared, call: &Call) -> Result<(Answer, Limits)> {
+        let Prepared { route, request, mut echo, seed, .. } = prepared;
+        let Answered { body, limits } =
+            route.upstream.complete("/chat/completions", request.to_bytes()).await?;
+        call.meter.first_byte();
+        let reading = route.upstream.read(&Frame::data(body))?;
+        if !is_counted(&reading) {
+            echo.input_tokens = self.counter.count(echo.vocabulary, &request).await?;
+        }
+        let message =
+            read_whole(&route.upstream, reading, echo, seed).map_err(|error| route.upstream.mask(error))?;
+        note(call, message.usage);
+        let body = serde_json::to_vec(&message).map_err(|error| {
+            Error::new(ErrorKind::Internal, "a message could not be written").with_source(error)
+        })?;
+        Ok((Answer::Whole(body.into()), limits))
     }
 }
 
@@ -175,24 +170,16 @@ fn prepare(request: MessagesRequest, model: String, route: Route, call_id: &str)
     Ok(Prepared { route, request: chat, echo, seed, warnings, warm_up: translated.warm_up })
 }
 
-async fn whole(prepared: Prepared, call: &Call) -> Result<(Answer, Limits)> {
-    let counted = prepared.count();
-    let Prepared { route, request, mut echo, seed, .. } = prepared;
-    let Answered { body, limits } = route.upstream.complete("/chat/completions", request.to_bytes()).await?;
-    call.meter.first_byte();
-    echo.input_tokens = counted.await?;
-    let message =
-        read_whole(&route.upstream, body, echo, seed).map_err(|error| route.upstream.mask(error))?;
-    note(call, message.usage);
-    let body = serde_json::to_vec(&message).map_err(|error| {
-        Error::new(ErrorKind::Internal, "a message could not be written").with_source(error)
-    })?;
-    Ok((Answer::Whole(body.into()), limits))
+/// Whether the upstream told what a whole answer cost, so that our own count is not needed (B25).
+fn is_counted(reading: &Reading) -> bool {
+    match reading {
+        Reading::Chunk(chunk) => chunk.usage.is_some_and(|usage| usage.is_counted()),
+        Reading::Done => false,
+    }
 }
 
 /// Takes a whole completion through the same steps as a stream.
-fn read_whole(upstream: &Upstream, body: Bytes, echo: Echo, seed: String) -> Result<Message> {
-    let reading = upstream.read(&Frame::data(body))?;
+fn read_whole(upstream: &Upstream, reading: Reading, echo: Echo, seed: String) -> Result<Message> {
     let mut steps = Then::new(CallFilter::new(seed), ThinkingFilter::new(upstream.profile().inline_think));
     let mut readings = Vec::new();
     steps.push(reading, &mut readings)?;
