@@ -1,5 +1,6 @@
 //! A call on the OpenAI face.
 
+use super::count::off_executor;
 use super::flow::{self, Opening};
 use super::relay::{self, Asked, Relay};
 use super::route::Route;
@@ -53,8 +54,7 @@ impl Gateway {
                 Some(usage) => (whole.body, usage),
                 None => {
                     let vocabulary = Vocabulary::of_model(&route.model);
-                    let counted =
-                        flow::off_executor(move || estimate(vocabulary, &request, &whole.chunk)).await?;
+                    let counted = off_executor(move || estimate(vocabulary, &request, &whole.chunk)).await?;
                     (relay::with_estimate(whole.body, counted), counted)
                 }
             };

@@ -1,7 +1,7 @@
 //! How a step meets a socket, and how a call waits: the only place where items are pulled through a
 //! step, and where time is watched.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::step::{Ending, Step};
 use crate::wire::sse::Frame;
 use futures_util::stream::{BoxStream, Stream, StreamExt as _, unfold};
@@ -115,16 +115,4 @@ pub fn keep_alive(
         }
     })
     .boxed()
-}
-
-/// Starts work that would hold up other calls on a thread of its own.
-pub fn off_executor<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> impl Future<Output = Result<T>> + Send + 'static {
-    let started = tokio::task::spawn_blocking(work);
-    async {
-        started.await.map_err(|error| {
-            Error::new(ErrorKind::Internal, "work on a request was stopped").with_source(error)
-        })
-    }
 }

@@ -1,6 +1,7 @@
 //! A call on the Anthropic face.
 
 use super::chat::{Limits, opened};
+use super::count::off_executor;
 use super::flow;
 use super::route::Route;
 use super::{Answer, Call, Gateway, Reply};
@@ -10,7 +11,7 @@ use crate::policy::calls::CallFilter;
 use crate::policy::thinking::ThinkingFilter;
 use crate::step::{Step as _, Then};
 use crate::translate::request::{Translated, check_call, messages_to_chat};
-use crate::translate::tokens::{self, Vocabulary};
+use crate::translate::tokens::Vocabulary;
 use crate::translate::{Echo, MessageStream, check, completion_to_message};
 use crate::upstream::{Answered, Upstream};
 use crate::wire::anthropic::{Event, Message, MessagesRequest, Usage};
@@ -34,17 +35,6 @@ const INLINE_BYTES: usize = 32 * 1024;
 /// How many losses a header tells; the log has all of them.
 const MAX_WARNINGS: usize = 8;
 
-impl Prepared {
-    /// Begins to count the request's tokens off the executor, and gives the count once it is there.
-    /// The first count of a family loads its vocabulary, which the upstream's own work hides.
-    fn count(&self) -> impl Future<Output = Result<u64>> + Send + 'static {
-        let vocabulary = self.echo.vocabulary;
-        let messages = self.request.messages().to_vec();
-        let tools = self.request.get("tools").cloned();
-        flow::off_executor(move || tokens::estimate(vocabulary, &messages, tools.as_ref()))
-    }
-}
-
 impl Gateway {
     /// A call on the Anthropic face.
     ///
@@ -64,7 +54,7 @@ impl Gateway {
         let (answer, limits) = match (prepared.warm_up, stream) {
             (true, _) => (warmed_up(prepared, stream), Limits::new()),
             (false, true) => self.message_stream(prepared, call).await?,
-            (false, false) => whole(prepared, call).await?,
+            (false, false) => self.whole_message(prepared, call).await?,
         };
         Ok(Reply { answer, upstream, model, limits, warnings })
     }
@@ -79,7 +69,7 @@ impl Gateway {
         let route = self.route(&model)?;
         call.meter.note(|record| record.upstream = route.upstream.name().to_owned());
         let prepared = self.prepare(request, model, route, call).await?;
-        prepared.count().await
+        self.counter.count(prepared.echo.vocabulary, &prepared.request).await
     }
 
     /// Translates a request, off the executor where it is large.
@@ -93,12 +83,12 @@ impl Gateway {
         let is_small = request.size_hint() <= INLINE_BYTES;
         let id = call.id.clone();
         let prepare = move || prepare(request, model, route, &id);
-        if is_small { prepare() } else { flow::off_executor(prepare).await? }
+        if is_small { prepare() } else { off_executor(prepare).await? }
     }
 
     async fn message_stream(&self, prepared: Prepared, call: &Call) -> Result<(Answer, Limits)> {
-        let counted = prepared.count();
         let Prepared { route, request, mut echo, seed, .. } = prepared;
+        let counted = self.counter.count(echo.vocabulary, &request);
         let body = request.to_bytes();
         drop(request);
         let upstream = Arc::clone(&route.upstream);
@@ -129,6 +119,26 @@ impl Gateway {
         let frames = flow::keep_alive(frames, self.patience.ping, Event::Ping.to_frame());
         Ok((Answer::Stream(frames), limits))
     }
+
+    async fn whole_message(&self, prepared: Prepared, call: &Call) -> Result<(Answer, Limits)> {
+        let Prepared { route, request, mut echo, seed, .. } = prepared;
+        let retried = || call.meter.retried();
+        let read = |body| policy::failure::read_whole(route.upstream.name(), &body);
+        let answered = route.upstream.complete("/chat/completions", request.to_bytes(), &retried, read);
+        let Answered { body: completion, limits } = answered.await?;
+        call.meter.first_byte();
+        // What the upstream has counted need not be counted here (B25).
+        if !completion.usage.is_some_and(|usage| usage.is_counted()) {
+            echo.input_tokens = self.counter.count(echo.vocabulary, &request).await?;
+        }
+        let message = message_of(completion, &route.upstream, echo, seed)
+            .map_err(|error| route.upstream.mask(error))?;
+        note(call, message.usage);
+        let body = serde_json::to_vec(&message).map_err(|error| {
+            Error::new(ErrorKind::Internal, "a message could not be written").with_source(error)
+        })?;
+        Ok((Answer::Whole(body.into()), limits))
+    }
 }
 
 fn prepare(request: MessagesRequest, model: String, route: Route, call_id: &str) -> Result<Prepared> {
@@ -153,24 +163,6 @@ fn prepare(request: MessagesRequest, model: String, route: Route, call_id: &str)
         ..echo
     };
     Ok(Prepared { route, request: chat, echo, seed, warnings, warm_up })
-}
-
-async fn whole(prepared: Prepared, call: &Call) -> Result<(Answer, Limits)> {
-    let counted = prepared.count();
-    let Prepared { route, request, mut echo, seed, .. } = prepared;
-    let retried = || call.meter.retried();
-    let read = |body| policy::failure::read_whole(route.upstream.name(), &body);
-    let answered = route.upstream.complete("/chat/completions", request.to_bytes(), &retried, read);
-    let Answered { body: completion, limits } = answered.await?;
-    call.meter.first_byte();
-    echo.input_tokens = counted.await?;
-    let message =
-        message_of(completion, &route.upstream, echo, seed).map_err(|error| route.upstream.mask(error))?;
-    note(call, message.usage);
-    let body = serde_json::to_vec(&message).map_err(|error| {
-        Error::new(ErrorKind::Internal, "a message could not be written").with_source(error)
-    })?;
-    Ok((Answer::Whole(body.into()), limits))
 }
 
 /// Takes a whole completion through the same steps as a stream.

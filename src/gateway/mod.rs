@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod chat;
+mod count;
 mod flow;
 mod messages;
 pub mod meter;
@@ -99,6 +100,7 @@ pub struct Gateway {
     upstreams: Vec<models::Offer>,
     default_model: Option<String>,
     patience: Patience,
+    counter: count::Counter,
 }
 
 impl Gateway {
@@ -112,6 +114,7 @@ impl Gateway {
                 .collect(),
             default_model: settings.default_model,
             patience: settings.patience,
+            counter: count::Counter::default(),
         }
     }
 

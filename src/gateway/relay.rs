@@ -79,9 +79,8 @@ impl Relay {
             }
             return Ok(());
         }
-        let before: Vec<Vec<ToolCallDelta>> = calls_of(&chunk);
-        self.calls.normalise(&mut chunk);
-        let after = calls_of(&chunk);
+        let has_calls = chunk.choices.iter().flatten().any(|choice| !choice.delta.tool_calls.is_empty());
+        let changed_calls = if has_calls { self.changed_calls(&mut chunk) } else { None };
         for choice in chunk.choices.iter().flatten() {
             if let Some(reason) = choice.finish_reason.as_deref().filter(|reason| !reason.is_empty()) {
                 if stop::is_failure(reason) {
@@ -94,7 +93,7 @@ impl Relay {
         }
         let edits = Edits {
             model: self.asked.renamed.as_deref(),
-            calls: (before != after).then_some(after),
+            calls: changed_calls,
             reasons: chunk.choices.iter().flatten().any(|choice| is_foreign(choice.finish_reason.as_deref())),
             without_usage: chunk.usage.is_some(),
             as_chunk: memchr::memmem::find(&frame.data, b"\"message\":").is_some(),
@@ -104,6 +103,14 @@ impl Relay {
         }
         out.push(edits.apply(frame));
         Ok(())
+    }
+
+    /// The tool calls of each choice in the API's own form, where they were not in it.
+    fn changed_calls(&mut self, chunk: &mut Chunk) -> Option<Vec<Vec<ToolCallDelta>>> {
+        let before = calls_of(chunk);
+        self.calls.normalise(chunk);
+        let after = calls_of(chunk);
+        (before != after).then_some(after)
     }
 
     /// Says what still has to be said, and `[DONE]`.

@@ -6,17 +6,27 @@ use super::loss::Losses;
 use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::wire::json::{Kind, Members, Raw};
+use std::borrow::Cow;
 
 /// What stands for a result that never came.
 const INTERRUPTED: &str = "[no result: the call was interrupted]";
 
 /// One result, as the caller sent it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct ToolResult {
     /// The id of the call, as the caller knows it.
     pub id: String,
-    text: String,
+    text: Text,
     images: Vec<Members>,
+}
+
+/// The text of a result.
+#[derive(Debug)]
+enum Text {
+    /// One string, as the caller wrote it. Results are the bulk of a coding agent's request.
+    Written(Raw),
+    /// Put together here.
+    Made(String),
 }
 
 impl ToolResult {
@@ -26,11 +36,15 @@ impl ToolResult {
     /// `InvalidRequest` with the path where it is malformed.
     pub fn read(block: &Members, path: &str, reader: Reader<'_>, losses: &mut Losses) -> Result<Self> {
         let id = required_text(block, "tool_use_id", path)?;
+        let content = block.some("content");
+        let is_error = block.get("is_error").and_then(Raw::bool) == Some(true);
+        if let Some(text) = content.filter(|_| !is_error).and_then(only_text) {
+            return Ok(Self { id, text: Text::Written(text), images: Vec::new() });
+        }
         let mut texts = Vec::new();
         let mut images = Vec::new();
-        let content = block.some("content");
         match content.map(Raw::kind) {
-            Some(Kind::String) => texts.extend(block.text("content").map(std::borrow::Cow::into_owned)),
+            Some(Kind::String) => texts.extend(block.text("content").map(Cow::into_owned)),
             Some(Kind::Array) => {
                 let items = content.and_then(Raw::items).unwrap_or_default();
                 for (index, item) in items.iter().enumerate() {
@@ -47,21 +61,24 @@ impl ToolResult {
             None => {}
         }
         let mut text = texts.join("\n");
-        if block.get("is_error").and_then(Raw::bool) == Some(true) && !text.starts_with("[tool error] ") {
+        if is_error && !text.starts_with("[tool error] ") {
             text.insert_str(0, "[tool error] ");
         }
-        Ok(Self { id, text, images })
+        Ok(Self { id, text: Text::Made(text), images })
     }
 
     fn message(&self, id: &str, dialect: &Dialect) -> Members {
-        let text = match self.text.as_str() {
-            "" if !self.images.is_empty() => "[image attached]",
-            "" if dialect.nonempty_tool_results => "(no output)",
-            text => text,
+        let mut content = match &self.text {
+            Text::Written(text) => text.clone(),
+            Text::Made(text) => Raw::of(match text.as_str() {
+                "" if !self.images.is_empty() => "[image attached]",
+                "" if dialect.nonempty_tool_results => "(no output)",
+                text => text,
+            }),
         };
-        let mut content = Raw::of(text);
         if dialect.tool_image_parts && !self.images.is_empty() {
-            let text = Some(self.text.clone()).filter(|text| !text.is_empty()).map(Part::Text);
+            let text = Some(self.text.decoded()).filter(|text| !text.is_empty());
+            let text = text.map(|text| Part::Text(text.into_owned()));
             let parts = text.into_iter().chain(self.images.iter().cloned().map(Part::Media));
             content = super::content::content(parts.collect());
         }
@@ -69,10 +86,34 @@ impl ToolResult {
     }
 }
 
+impl Text {
+    fn decoded(&self) -> Cow<'_, str> {
+        match self {
+            Self::Written(text) => text.text().unwrap_or_default(),
+            Self::Made(text) => Cow::Borrowed(text),
+        }
+    }
+}
+
+/// The one string that a result consists of, if it says anything and can be sent as it was written.
+fn only_text(content: &Raw) -> Option<Raw> {
+    let text = match content.kind() {
+        Kind::String => content.clone(),
+        Kind::Array => match content.objects()?.as_slice() {
+            [block] if block.is("type", "text") => block.get("text")?.clone(),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    // Half of a surrogate pair would pass as written, but is no text.
+    let escapes_surrogate = ["\\ud", "\\uD"].iter().any(|escape| text.as_str().contains(escape));
+    (text.kind() == Kind::String && text.as_bytes().len() > 2 && !escapes_surrogate).then_some(text)
+}
+
 /// One block inside a result (A15).
 fn inner(item: &Raw, path: &str, reader: Reader<'_>, losses: &mut Losses) -> Result<Vec<Part>> {
     let Some(block) = item.members() else {
-        let text = item.text().map_or_else(|| item.as_str().to_owned(), std::borrow::Cow::into_owned);
+        let text = item.text().map_or_else(|| item.as_str().to_owned(), Cow::into_owned);
         return Ok(vec![Part::Text(text)]);
     };
     let mut parts = Vec::new();
@@ -102,8 +143,8 @@ fn tool_message(id: &str, content: Raw) -> Members {
 /// All results of a conversation, given out to their calls.
 pub struct Outcome {
     turns: Vec<Turn>,
-    /// The results of each turn, and whether they were given out.
-    results: Vec<Vec<(ToolResult, bool)>>,
+    /// The results of each turn, but for those that were given out.
+    results: Vec<Vec<Option<ToolResult>>>,
     /// Pictures from results, to be shown after the results of the turn they came in.
     images: Vec<Vec<Part>>,
     tool_image_parts: bool,
@@ -112,11 +153,11 @@ pub struct Outcome {
 impl Outcome {
     /// Collects the results of all turns.
     pub fn new(turns: &mut Vec<Turn>) -> Self {
-        let turns = std::mem::take(turns);
-        let results: Vec<_> = turns
-            .iter()
+        let mut turns = std::mem::take(turns);
+        let results: Vec<Vec<_>> = turns
+            .iter_mut()
             .map(|turn| match turn {
-                Turn::User(user) => user.results.iter().cloned().map(|result| (result, false)).collect(),
+                Turn::User(user) => user.results.drain(..).map(Some).collect(),
                 Turn::Assistant(_) | Turn::System(_) => Vec::new(),
             })
             .collect();
@@ -148,9 +189,10 @@ impl Outcome {
         let later = self.results.iter_mut().skip(at + 1);
         for turn in later {
             let mut found = None;
-            for (result, given) in turn.iter_mut().filter(|(result, given)| !given && result.id == id) {
-                *given = true;
-                found = Some(result.clone());
+            for result in
+                turn.iter_mut().filter(|result| result.as_ref().is_some_and(|result| result.id == id))
+            {
+                found = result.take();
             }
             if found.is_some() {
                 return found;
@@ -173,12 +215,10 @@ impl Outcome {
     /// What the user's message of turn `at` begins with: pictures, and results of unknown calls.
     pub fn rest(&mut self, at: usize) -> Vec<Part> {
         let mut parts = self.images.get_mut(at).map(std::mem::take).unwrap_or_default();
-        for (result, given) in self.results.get_mut(at).into_iter().flatten() {
-            if !*given {
-                *given = true;
-                parts.push(Part::Text(format!("[result of an unknown tool call]\n{}", result.text)));
-                parts.extend(result.images.drain(..).map(Part::Media));
-            }
+        for mut result in self.results.get_mut(at).into_iter().flatten().filter_map(Option::take) {
+            let text = result.text.decoded();
+            parts.push(Part::Text(format!("[result of an unknown tool call]\n{text}")));
+            parts.extend(result.images.drain(..).map(Part::Media));
         }
         parts
     }
@@ -200,9 +240,7 @@ pub fn server_result(block: &Members) -> String {
     let Some(entries) = found.objects() else { return found.as_str().to_owned() };
     let lines = entries.iter().map(|entry| match (entry.text("title"), entry.text("url")) {
         (Some(title), Some(url)) => format!("- {title}: {url}"),
-        _ => entry
-            .text("text")
-            .map_or_else(|| entry.to_raw().as_str().to_owned(), std::borrow::Cow::into_owned),
+        _ => entry.text("text").map_or_else(|| entry.to_raw().as_str().to_owned(), Cow::into_owned),
     });
     lines.collect::<Vec<_>>().join("\n")
 }

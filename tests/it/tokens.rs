@@ -231,3 +231,22 @@ fn a_part_of_another_type_is_not_counted_as_text() {
     let sound = json!({"type": "input_audio", "input_audio": {"data": "A".repeat(100_000), "format": "wav"}});
     assert!((cost_of(&sound) - 1000.0).abs() <= 1.0);
 }
+
+/// The vocabularies' own crate, given the whole text at once, is the reference.
+#[test]
+fn a_text_counted_in_parts_has_the_tokens_of_the_whole() {
+    for (vocabulary, name) in [
+        (Vocabulary::O200k, "o200k_base"),
+        (Vocabulary::DeepSeek, "deepseek_v3"),
+        (Vocabulary::Glm, "glm4"),
+        (Vocabulary::Kimi, "kimi_k2"),
+        (Vocabulary::Qwen, "qwen2"),
+        (Vocabulary::MiniMax, "minimax_m2"),
+    ] {
+        let whole = tiktoken::get_encoding(name).unwrap();
+        for fixture_name in ["english.txt", "chinese.txt", "code.txt", "agent_request.json"] {
+            let text = fixture(fixture_name);
+            assert_eq!(count(vocabulary, &text), whole.count(&text) as u64, "{fixture_name} in {name}");
+        }
+    }
+}
