@@ -3,10 +3,12 @@
 
 use crate::error::{Error, Result};
 use crate::step::{Ending, Step};
+use crate::upstream::silence::Silence;
 use crate::wire::sse::Frame;
-use futures_util::stream::{BoxStream, Stream, StreamExt as _, unfold};
+use futures_util::stream::{BoxStream, Stream, StreamExt as _, poll_fn};
 use std::collections::VecDeque;
 use std::future::Future;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 /// Pulls items through a step. Each is pulled when its reader asks, so a slow reader slows the
@@ -20,11 +22,8 @@ where
     I: Stream<Item = Result<S::In>> + Send + Unpin,
     D: FnOnce(&S, Option<&Error>) + Send,
 {
-    let driven = Driven { items, step, made: Vec::new(), ready: VecDeque::new(), done: Some(done) };
-    unfold(driven, |mut driven| async move {
-        let item = driven.next().await?;
-        Some((item, driven))
-    })
+    let mut driven = Driven { items, step, made: Vec::new(), ready: VecDeque::new(), done: Some(done) };
+    poll_fn(move |context| driven.poll(context))
 }
 
 struct Driven<S: Step, I, D> {
@@ -42,13 +41,15 @@ where
     I: Stream<Item = Result<S::In>> + Unpin,
     D: FnOnce(&S, Option<&Error>),
 {
-    async fn next(&mut self) -> Option<S::Out> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<S::Out>> {
         loop {
             if let Some(item) = self.ready.pop_front() {
-                return Some(item);
+                return Poll::Ready(Some(item));
             }
-            self.done.as_ref()?;
-            let pushed = match self.items.next().await {
+            if self.done.is_none() {
+                return Poll::Ready(None);
+            }
+            let pushed = match ready!(self.items.poll_next_unpin(context)) {
                 Some(Ok(item)) => self.step.push(item, &mut self.made),
                 Some(Err(error)) => Err(error),
                 None => {
@@ -107,12 +108,18 @@ pub fn keep_alive(
     period: Duration,
     sign: Frame,
 ) -> BoxStream<'static, Frame> {
-    let state = (Box::pin(frames), sign);
-    unfold(state, move |(mut frames, sign)| async move {
-        match tokio::time::timeout(period, frames.next()).await {
-            Ok(frame) => Some((frame?, (frames, sign))),
-            Err(_) => Some((sign.clone(), (frames, sign))),
-        }
+    let mut frames = Box::pin(frames);
+    let mut silence = Silence::new(period);
+    poll_fn(move |context| {
+        let frame = match frames.poll_next_unpin(context) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => {
+                ready!(silence.poll(context));
+                Some(sign.clone())
+            }
+        };
+        silence.begin();
+        Poll::Ready(frame)
     })
     .boxed()
 }

@@ -1,18 +1,24 @@
 //! Response bytes to frames, with a limit on silence and on size. Pulled, never pushed: nothing is
 //! read from the provider before the reader asks.
 
+use super::silence::Silence;
 use super::{FrameStream, failure};
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::sse::{Frame, FrameDecoder};
 use bytes::{Bytes, BytesMut};
-use futures_util::stream::{StreamExt as _, unfold};
+use futures_util::stream::{BoxStream, StreamExt as _, poll_fn};
 use std::collections::VecDeque;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// A stream that is being read.
 struct Reader {
     name: String,
-    response: reqwest::Response,
+    bytes: BoxStream<'static, reqwest::Result<Bytes>>,
+    silence: Silence,
+    /// Whether the silence is the provider's, not that of a reader who did not ask.
+    waiting: bool,
     idle: Duration,
     decoder: FrameDecoder,
     decoded: Vec<Frame>,
@@ -22,42 +28,53 @@ struct Reader {
 
 /// The frames of a response.
 pub fn frames(name: String, response: reqwest::Response, idle: Duration) -> FrameStream {
-    let reader = Reader {
+    let mut reader = Reader {
         name,
-        response,
+        bytes: response.bytes_stream().boxed(),
+        silence: Silence::new(idle),
+        waiting: false,
         idle,
         decoder: FrameDecoder::new(),
         decoded: Vec::new(),
         ready: VecDeque::new(),
         over: false,
     };
-    unfold(reader, |mut reader| async move {
-        let frame = reader.next().await?;
-        Some((frame, reader))
-    })
-    .boxed()
+    poll_fn(move |context| reader.poll(context)).boxed()
 }
 
 impl Reader {
-    async fn next(&mut self) -> Option<Result<Frame>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame>>> {
         loop {
             if let Some(frame) = self.ready.pop_front() {
-                return Some(Ok(frame));
+                return Poll::Ready(Some(Ok(frame)));
             }
             if self.over {
-                return None;
+                return Poll::Ready(None);
             }
-            if let Err(error) = self.read().await {
+            let read = match self.bytes.poll_next_unpin(context) {
+                Poll::Ready(bytes) => {
+                    self.waiting = false;
+                    self.take(bytes)
+                }
+                Poll::Pending => {
+                    if !std::mem::replace(&mut self.waiting, true) {
+                        self.silence.begin();
+                    }
+                    ready!(self.silence.poll(context));
+                    Err(failure::silent(&self.name, self.idle))
+                }
+            };
+            if let Err(error) = read {
                 self.over = true;
-                return Some(Err(error));
+                return Poll::Ready(Some(Err(error)));
             }
         }
     }
 
-    async fn read(&mut self) -> Result<()> {
-        let chunk = read_chunk(&self.name, &mut self.response, self.idle).await?;
-        let pushed = match chunk {
-            Some(chunk) => self.decoder.push(&chunk, &mut self.decoded),
+    fn take(&mut self, bytes: Option<reqwest::Result<Bytes>>) -> Result<()> {
+        let pushed = match bytes {
+            Some(Ok(bytes)) => self.decoder.push(&bytes, &mut self.decoded),
+            Some(Err(error)) => return Err(failure::of_transport(&self.name, error)),
             None => {
                 self.over = true;
                 self.decoder.finish(&mut self.decoded);
@@ -83,7 +100,9 @@ pub async fn read_bounded(
     idle: Duration,
 ) -> Result<Bytes> {
     let mut body = BytesMut::new();
-    while let Some(chunk) = read_chunk(name, &mut response, idle).await? {
+    let silent = |_| failure::silent(name, idle);
+    let broken = |error| failure::of_transport(name, error);
+    while let Some(chunk) = timeout(idle, response.chunk()).await.map_err(silent)?.map_err(broken)? {
         if body.len() + chunk.len() > limit {
             let message = format!("the answer of upstream `{name}` is longer than {limit} bytes");
             return Err(Error::new(ErrorKind::BadAnswer, message));
@@ -91,9 +110,4 @@ pub async fn read_bounded(
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
-}
-
-async fn read_chunk(name: &str, response: &mut reqwest::Response, idle: Duration) -> Result<Option<Bytes>> {
-    let read = tokio::time::timeout(idle, response.chunk()).await;
-    read.map_err(|_| failure::silent(name, idle))?.map_err(|error| failure::of_transport(name, error))
 }

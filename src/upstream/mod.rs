@@ -17,6 +17,7 @@ mod attempt;
 mod client;
 mod failure;
 mod frames;
+pub mod silence;
 
 /// Events of a provider, and how they fail. Dropping it closes the connection.
 pub type FrameStream = BoxStream<'static, Result<Frame>>;
