@@ -1,9 +1,10 @@
 //! The Anthropic face: messages and the count of their tokens.
 
 use super::State;
+use super::answer;
 use super::doc::anthropic as doc;
 use super::doc::{AnthropicCall, Described, Whole, WholeOrEvents};
-use super::payload::{self, Wire, WireJson};
+use super::payload::{Wire, WireJson};
 use crate::error::Result;
 use crate::gateway::Call;
 use crate::wire::anthropic::MessagesRequest;
@@ -36,7 +37,7 @@ impl Anthropic {
         call: Data<&Call>,
         body: WireJson<MessagesRequest>,
     ) -> poem::Result<Described<WholeOrEvents<doc::Message, doc::Event>, AnthropicCall>> {
-        Ok(Described::new(payload::response(self.0.gateway.messages(body.0, &call).await?)))
+        Ok(Described::new(answer::response(self.0.gateway.messages(body.0, &call).await?)))
     }
 
     /// Count the input tokens of a message
@@ -49,6 +50,6 @@ impl Anthropic {
         body: WireJson<MessagesRequest>,
     ) -> poem::Result<Described<Whole<doc::TokenCount>, AnthropicCall>> {
         let input_tokens = self.0.gateway.count_tokens(body.0, &call).await?;
-        Ok(Described::new(payload::json(json!({ "input_tokens": input_tokens }).to_string())))
+        Ok(Described::new(answer::json(json!({ "input_tokens": input_tokens }).to_string())))
     }
 }

@@ -4,6 +4,7 @@
 pub mod accept;
 mod access;
 mod admin;
+mod answer;
 mod anthropic;
 mod doc;
 mod envelope;

@@ -2,9 +2,10 @@
 //! through as it is.
 
 use super::State;
+use super::answer;
 use super::doc::{Described, OpenAiCall, Whole, WholeOrEvents};
 use super::doc::{model, openai as doc};
-use super::payload::{self, Wire, WireJson};
+use super::payload::{Wire, WireJson};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{Call, ModelEntry, Passthrough};
 use crate::wire::openai::ChatRequest;
@@ -52,7 +53,7 @@ impl OpenAi {
         body: WireJson<ChatRequest>,
     ) -> poem::Result<Described<WholeOrEvents<doc::ChatCompletion, doc::ChatCompletionChunk>, OpenAiCall>>
     {
-        Ok(Described::new(payload::response(self.0.gateway.chat(body.0, &call).await?)))
+        Ok(Described::new(answer::response(self.0.gateway.chat(body.0, &call).await?)))
     }
 
     /// List the models on offer
@@ -68,7 +69,7 @@ impl OpenAi {
     ) -> poem::Result<Described<Whole<model::ModelList>, OpenAiCall>> {
         let models = self.0.gateway.models().await;
         let page = model_list(&models, limit.0, after_id.0.as_deref())?;
-        Ok(Described::new(payload::json(page.to_string())))
+        Ok(Described::new(answer::json(page.to_string())))
     }
 
     /// Look at one model
@@ -93,7 +94,7 @@ impl OpenAi {
         body: WireJson<Untouched<model::EmbeddingRequest>>,
     ) -> poem::Result<Described<Whole<model::EmbeddingList>, OpenAiCall>> {
         let reply = self.0.gateway.pass(Passthrough::Embeddings, body.0.0, &call).await?;
-        Ok(Described::new(payload::response(reply)))
+        Ok(Described::new(answer::response(reply)))
     }
 
     /// Create a plain completion
@@ -106,7 +107,7 @@ impl OpenAi {
         body: WireJson<Untouched<model::CompletionRequest>>,
     ) -> poem::Result<Described<WholeOrEvents<model::Completion, model::Completion>, OpenAiCall>> {
         let reply = self.0.gateway.pass(Passthrough::Completions, body.0.0, &call).await?;
-        Ok(Described::new(payload::response(reply)))
+        Ok(Described::new(answer::response(reply)))
     }
 }
 
@@ -128,7 +129,7 @@ async fn one_model(state: &State, id: &str) -> Result<Response> {
         let error = Error::new(ErrorKind::NotFound, format!("model `{id}` is not known"));
         return Err(error.with_hint("`GET /v1/models` lists those that are"));
     };
-    Ok(payload::json(model_body(model).to_string()))
+    Ok(answer::json(model_body(model).to_string()))
 }
 
 /// The list in the words of both APIs (H04).

@@ -1,6 +1,7 @@
 //! What is not a call: health, readiness, the list of routes, the documentation, and the probes that
 //! clients send before they begin.
 
+use super::answer;
 use super::doc::{Described, Html, Nothing, Plain, Script, Style, Whole};
 use super::payload::{self, BoxBody};
 use super::{State, admin};
@@ -123,7 +124,7 @@ impl Ops {
         }
         let routes = routes_of(&self.documents.specification());
         let index = json!({ "name": "iflow2api", "version": self.state.info.version, "routes": routes });
-        Described::new(payload::json(index.to_string()))
+        Described::new(answer::json(index.to_string()))
     }
 
     /// Probe the server, as Claude Code does first
@@ -175,7 +176,7 @@ impl Ops {
     /// Read the specification
     #[oai(path = "/openapi.json", method = "get", operation_id = "specification")]
     async fn specification(&self) -> Described<Whole<Value>, Plain> {
-        Described::new(payload::json(self.documents.specification()))
+        Described::new(answer::json(self.documents.specification()))
     }
 
     /// See the status page
@@ -199,7 +200,7 @@ impl Ops {
 impl Ops {
     fn status(&self, status: &str) -> Response {
         let body = json!({ "status": status, "version": self.state.info.version });
-        payload::json(body.to_string())
+        answer::json(body.to_string())
     }
 }
 
