@@ -47,7 +47,10 @@ pub fn chat(request: &ChatRequest) -> Result<()> {
         }
     }
     for key in ["max_tokens", "max_completion_tokens", "n"] {
-        if request.get(key).is_some_and(|raw| raw.u64().is_none_or(|number| number == 0)) {
+        // llama.cpp and LM Studio take -1 for as many tokens as there may be.
+        let is_count =
+            |raw: &Raw| raw.u64().is_some_and(|number| number > 0) || (key != "n" && raw.as_str() == "-1");
+        if request.get(key).is_some_and(|raw| !is_count(raw)) {
             return Err(Error::invalid(key, "expected a whole number from 1 up"));
         }
     }

@@ -65,22 +65,9 @@ pub fn messages_to_chat(request: &MessagesRequest, model: &str, dialect: &Dialec
     if request.is_stream() {
         chat.set("stream", Raw::from_static("true"));
     }
-    if !tools.definitions.is_empty() {
-        chat.set("tools", tools.definitions());
-    }
-    let choice = choose(&mut tools, &thinking, dialect, &mut losses);
-    if let Some(choice) = choice {
-        chat.set("tool_choice", choice);
-    }
-    if tools.single {
-        chat.set("parallel_tool_calls", Raw::from_static("false"));
-    }
+    set_tools(&mut chat, &mut tools, &thinking, dialect, &mut losses);
     if let Some(format) = format {
         chat.set("response_format", format);
-    }
-    let off = tools.forced && !dialect.forced_choice_while_thinking && !thinking.shown;
-    if let Some(effort) = if off { Some("none") } else { thinking.effort } {
-        chat.set("reasoning_effort", Raw::of(effort));
     }
     if prefix.is_some() && dialect.prefix == Prefix::Vllm {
         chat.set("continue_final_message", Raw::from_static("true"));
@@ -150,6 +137,30 @@ fn hashed(text: &str) -> String {
     let mut hash = fnv::FnvHasher::default();
     hash.write(text.as_bytes());
     format!("user-{:016x}", hash.finish())
+}
+
+/// The tools, the choice among them, and how hard to think: the one may rule out the other (A28).
+fn set_tools(
+    chat: &mut ChatRequest,
+    tools: &mut tools::Tools,
+    thinking: &Thinking,
+    dialect: &Dialect,
+    losses: &mut Losses,
+) {
+    if !tools.definitions.is_empty() {
+        chat.set("tools", tools.definitions());
+    }
+    let choice = choose(tools, thinking, dialect, losses);
+    if let Some(choice) = choice {
+        chat.set("tool_choice", choice);
+    }
+    if tools.single {
+        chat.set("parallel_tool_calls", Raw::from_static("false"));
+    }
+    let off = tools.forced && !dialect.forced_choice_while_thinking && !thinking.shown;
+    if let Some(effort) = if off { Some("none") } else { thinking.effort } {
+        chat.set("reasoning_effort", Raw::of(effort));
+    }
 }
 
 /// A forced choice where thinking forbids it becomes a free one, if thinking was asked for (A28).
