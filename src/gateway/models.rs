@@ -4,7 +4,7 @@ use super::Gateway;
 use crate::error::Result;
 use crate::upstream::Upstream;
 use crate::wire::json::{Members, Raw};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a list is good. Chosen: new models come by the week, a session lasts for hours.
@@ -48,25 +48,26 @@ impl Offer {
 
     /// Whether a model is known to be here. Waits for nothing.
     pub(super) fn lists(&self, name: &str) -> bool {
-        self.named.iter().any(|named| named == name) || self.kept().iter().any(|entry| entry.id == name)
+        let listed = || self.listed().entries.iter().any(|entry| entry.id == name);
+        self.named.iter().any(|named| named == name) || listed()
     }
 
     /// The first model that is known to be here.
     pub(super) fn first(&self) -> Option<String> {
-        let kept = self.kept().into_iter().next().map(|entry| entry.id);
+        let kept = self.listed().entries.first().map(|entry| entry.id.clone());
         let known = self.upstream.profile().known_models.first().map(|&id| id.to_owned());
         self.named.first().cloned().or(kept).or(known)
     }
 
-    fn kept(&self) -> Vec<ModelEntry> {
-        self.listed.lock().unwrap_or_else(PoisonError::into_inner).entries.clone()
+    fn listed(&self) -> MutexGuard<'_, Listed> {
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The models, asked anew where the last answer is old. What was known before stands in for a
     /// list that cannot be had.
     async fn entries(&self) -> Vec<ModelEntry> {
         let due = {
-            let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut listed = self.listed();
             let due = listed.asked.is_none_or(|asked| asked.elapsed() > FRESH);
             if due {
                 listed.asked = Some(Instant::now());
@@ -75,14 +76,13 @@ impl Offer {
         };
         if due {
             match self.ask().await {
-                Ok(entries) if !entries.is_empty() => {
-                    self.listed.lock().unwrap_or_else(PoisonError::into_inner).entries = entries;
-                }
+                Ok(entries) if !entries.is_empty() => self.listed().entries = entries,
                 Ok(_) => {}
                 Err(error) => tracing::debug!(upstream = self.upstream.name(), %error, "no model list"),
             }
         }
-        self.fill(self.kept())
+        let kept = self.listed().entries.clone();
+        self.fill(kept)
     }
 
     async fn ask(&self) -> Result<Vec<ModelEntry>> {
