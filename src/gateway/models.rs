@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// How long a list is good. Chosen: new models come by the week, a session lasts for hours.
 const FRESH: Duration = Duration::from_secs(300);
+/// How soon to ask again for a list that did not come. Chosen: a server that starts is there by then.
+const AGAIN: Duration = Duration::from_secs(10);
 /// How long a caller waits for a list; Claude Code gives up after 3 s (H05).
 const WAIT: Duration = Duration::from_secs(2);
 
@@ -38,7 +40,28 @@ pub(super) struct Offer {
 #[derive(Default)]
 struct Listed {
     entries: Vec<ModelEntry>,
-    asked: Option<Instant>,
+    /// When to ask next; nobody asked yet without one.
+    due: Option<Instant>,
+}
+
+impl Listed {
+    /// Whether it is time to ask. Whoever is told so asks, and nobody else for a while.
+    fn is_due(&mut self) -> bool {
+        let now = Instant::now();
+        let due = self.due.is_none_or(|due| due <= now);
+        if due {
+            self.due = Some(now + AGAIN);
+        }
+        due
+    }
+
+    /// Takes a list that came; an empty one says no more than none.
+    fn take(&mut self, entries: Vec<ModelEntry>) {
+        self.due = Some(Instant::now() + FRESH);
+        if !entries.is_empty() {
+            self.entries = entries;
+        }
+    }
 }
 
 impl Offer {
@@ -66,18 +89,9 @@ impl Offer {
     /// The models, asked anew where the last answer is old. What was known before stands in for a
     /// list that cannot be had.
     async fn entries(&self) -> Vec<ModelEntry> {
-        let due = {
-            let mut listed = self.listed();
-            let due = listed.asked.is_none_or(|asked| asked.elapsed() > FRESH);
-            if due {
-                listed.asked = Some(Instant::now());
-            }
-            due
-        };
-        if due {
+        if self.listed().is_due() {
             match self.ask().await {
-                Ok(entries) if !entries.is_empty() => self.listed().entries = entries,
-                Ok(_) => {}
+                Ok(entries) => self.listed().take(entries),
                 Err(error) => tracing::debug!(upstream = self.upstream.name(), %error, "no model list"),
             }
         }
