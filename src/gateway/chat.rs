@@ -95,6 +95,7 @@ impl Gateway {
         let call = call.clone();
         let relayed = flow::drive(readings, Relay::new(asked), move |relay, failed| {
             note_usage(&call, relay.usage());
+            call.meter.note(|record| record.said_all = true);
             failed.into_iter().for_each(|error| call.meter.failed(error));
         });
         let sign = Frame::comment(": keep-alive\n\n");

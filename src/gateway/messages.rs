@@ -113,6 +113,7 @@ impl Gateway {
         let call = call.clone();
         let events = flow::drive(readings, Then::new(steps, stream), move |steps, failed| {
             note(&call, steps.second().usage());
+            call.meter.note(|record| record.said_all = true);
             failed.into_iter().for_each(|error| call.meter.failed(error));
         });
         let frames = futures_util::stream::iter(head).chain(events).map(|event| event.to_frame());

@@ -24,6 +24,8 @@ pub struct Record {
     pub failure: Option<String>,
     /// What failed, and why, cause by cause.
     pub error: Option<String>,
+    /// Whether a stream said its last word, so that who leaves now misses nothing.
+    pub said_all: bool,
 }
 
 /// The shared record of one call. Cloning shares it.

@@ -72,7 +72,7 @@ impl Drop for Line {
             path = self.path.as_str(),
             model = clip(&record.model).as_str(),
             upstream = clip(&record.upstream).as_str(),
-            status = if self.ended { self.status } else { CLIENT_LEFT },
+            status = if self.ended || record.said_all { self.status } else { CLIENT_LEFT },
             first_byte_ms = record.first_byte.map(milliseconds),
             total_ms = milliseconds(self.call.meter.elapsed()),
             tokens_in = record.tokens_in,
