@@ -9,11 +9,12 @@ use crate::error::Result;
 use crate::policy;
 use crate::translate::tokens::{self, Vocabulary};
 use crate::translate::{check, tools};
-use crate::upstream::{Answered, FrameStream};
+use crate::upstream::{Answered, FrameStream, Upstream};
 use crate::wire::json::Raw;
 use crate::wire::openai::{ChatRequest, Chunk, Content, Usage};
 use crate::wire::sse::Frame;
-use futures_util::stream::{BoxStream, StreamExt as _};
+use bytes::Bytes;
+use futures_util::stream::StreamExt as _;
 use std::sync::Arc;
 
 impl Gateway {
@@ -22,9 +23,7 @@ impl Gateway {
     /// # Errors
     /// What the request, the upstream or we got wrong, before anything was answered.
     pub async fn chat(&self, mut request: ChatRequest, call: &Call) -> Result<Reply> {
-        let model = check::model(request.get("model"))?;
-        call.meter.note(|record| record.model.clone_from(&model));
-        let route = self.route(&model)?;
+        let (model, route) = self.begin(request.get("model"), call)?;
         let dialect = &route.upstream.profile().dialect;
         if let Some(tools) = request.get("tools").and_then(|tools| tools::adopt(tools, dialect)) {
             request.set("tools", tools);
@@ -78,16 +77,8 @@ impl Gateway {
         call: &Call,
     ) -> Result<(Answer, Limits)> {
         let upstream = Arc::clone(&route.upstream);
-        let body = request.to_bytes();
-        let opening = {
-            let upstream = Arc::clone(&upstream);
-            let meter = call.meter.clone();
-            async move { upstream.stream(body, &|| meter.retried()).await }
-        };
-        let (frames, limits, late) = opened(flow::open(opening, self.patience.hold).await?);
-        let first = call.meter.clone();
+        let (frames, limits, late) = self.open_stream(&upstream, request.to_bytes(), call).await?;
         let readings = frames.map(move |frame| {
-            first.first_byte();
             let frame = frame?;
             let reading = upstream.read(&frame)?;
             Ok((frame, reading))
@@ -95,13 +86,32 @@ impl Gateway {
         let call = call.clone();
         let relayed = flow::drive(readings, Relay::new(asked), move |relay, failed| {
             note_usage(&call, relay.usage());
-            call.meter.note(|record| record.said_all = true);
-            failed.into_iter().for_each(|error| call.meter.failed(error));
+            call.meter.said_all(failed);
         });
         let sign = Frame::comment(": keep-alive\n\n");
         let head = futures_util::stream::iter(late.then(|| sign.clone()));
         let frames = flow::keep_alive(head.chain(relayed), self.patience.ping, sign);
         Ok((Answer::Stream(frames), limits))
+    }
+
+    /// Opens a stream, held no longer than a caller may be kept waiting, and notes its first frame.
+    pub(super) async fn open_stream(
+        &self,
+        upstream: &Arc<Upstream>,
+        body: Bytes,
+        call: &Call,
+    ) -> Result<Opened> {
+        let upstream = Arc::clone(upstream);
+        let meter = call.meter.clone();
+        let opening = async move { upstream.stream(body, &|| meter.retried()).await };
+        let (frames, limits, late) = opened(flow::open(opening, self.patience.hold).await?);
+        let mut first = Some(call.meter.clone());
+        let noted = frames.inspect(move |_| {
+            if let Some(meter) = first.take() {
+                meter.first_byte();
+            }
+        });
+        Ok((noted.boxed(), limits, late))
     }
 }
 
@@ -110,9 +120,9 @@ pub(super) type Limits = Vec<(String, String)>;
 
 /// The frames of a stream that is open, or of one that will be; and whether it is late, when its
 /// headers come too late to be told.
-pub(super) fn opened(
-    opening: Opening<Answered<FrameStream>>,
-) -> (BoxStream<'static, Result<Frame>>, Limits, bool) {
+pub(super) type Opened = (FrameStream, Limits, bool);
+
+fn opened(opening: Opening<Answered<FrameStream>>) -> Opened {
     match opening {
         Opening::Open(Answered { body, limits }) => (body, limits, false),
         Opening::Late(opening) => {

@@ -1,6 +1,6 @@
 //! A call on the Anthropic face.
 
-use super::chat::{Limits, opened};
+use super::chat::Limits;
 use super::count::off_executor;
 use super::flow;
 use super::route::Route;
@@ -12,7 +12,7 @@ use crate::policy::thinking::ThinkingFilter;
 use crate::step::{Step as _, Then};
 use crate::translate::request::{Translated, check_call, messages_to_chat};
 use crate::translate::tokens::Vocabulary;
-use crate::translate::{Echo, MessageStream, check, completion_to_message};
+use crate::translate::{Echo, MessageStream, completion_to_message};
 use crate::upstream::{Answered, Upstream};
 use crate::wire::anthropic::{Event, Message, MessagesRequest, Usage};
 use crate::wire::openai::{ChatRequest, Chunk, Reading};
@@ -41,9 +41,7 @@ impl Gateway {
     /// # Errors
     /// What the request, the upstream or we got wrong, before anything was answered.
     pub async fn messages(&self, request: MessagesRequest, call: &Call) -> Result<Reply> {
-        let model = check::model(request.get("model"))?;
-        call.meter.note(|record| record.model.clone_from(&model));
-        let route = self.route(&model)?;
+        let (model, route) = self.begin(request.get("model"), call)?;
         check_call(&request, call.must_be_bounded)?;
         let stream = request.is_stream();
         call.meter.note(|record| record.upstream = route.upstream.name().to_owned());
@@ -64,9 +62,7 @@ impl Gateway {
     /// # Errors
     /// `InvalidRequest` where the request cannot be translated.
     pub async fn count_tokens(&self, request: MessagesRequest, call: &Call) -> Result<u64> {
-        let model = check::model(request.get("model"))?;
-        call.meter.note(|record| record.model.clone_from(&model));
-        let route = self.route(&model)?;
+        let (model, route) = self.begin(request.get("model"), call)?;
         call.meter.note(|record| record.upstream = route.upstream.name().to_owned());
         let prepared = self.prepare(request, model, route, call).await?;
         self.counter.count(prepared.echo.vocabulary, &prepared.request).await
@@ -92,12 +88,7 @@ impl Gateway {
         let body = request.to_bytes();
         drop(request);
         let upstream = Arc::clone(&route.upstream);
-        let opening = {
-            let upstream = Arc::clone(&upstream);
-            let meter = call.meter.clone();
-            async move { upstream.stream(body, &|| meter.retried()).await }
-        };
-        let (frames, limits, late) = opened(flow::open(opening, self.patience.hold).await?);
+        let (frames, limits, late) = self.open_stream(&upstream, body, call).await?;
         let steps = Then::new(CallFilter::new(seed), ThinkingFilter::new(upstream.profile().inline_think));
         echo.input_tokens = counted.await?;
         let mut stream = MessageStream::new(echo);
@@ -105,16 +96,11 @@ impl Gateway {
         if late {
             stream.start(&mut head);
         }
-        let first = call.meter.clone();
-        let readings = frames.map(move |frame| {
-            first.first_byte();
-            upstream.read(&frame?)
-        });
+        let readings = frames.map(move |frame| upstream.read(&frame?));
         let call = call.clone();
         let events = flow::drive(readings, Then::new(steps, stream), move |steps, failed| {
             note(&call, steps.second().usage());
-            call.meter.note(|record| record.said_all = true);
-            failed.into_iter().for_each(|error| call.meter.failed(error));
+            call.meter.said_all(failed);
         });
         let frames = futures_util::stream::iter(head).chain(events).map(|event| event.to_frame());
         let frames = flow::keep_alive(frames, self.patience.ping, Event::Ping.to_frame());

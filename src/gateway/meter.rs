@@ -79,6 +79,14 @@ impl Meter {
         });
     }
 
+    /// Notes that a stream said its last word, and the failure that this was, if it was one.
+    pub fn said_all(&self, failed: Option<&Error>) {
+        self.note(|record| record.said_all = true);
+        if let Some(error) = failed {
+            self.failed(error);
+        }
+    }
+
     /// What is known by now.
     pub fn record(&self) -> Record {
         self.record.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -24,9 +24,7 @@ impl Gateway {
     /// As [`Gateway::chat`].
     pub async fn pass(&self, path: Passthrough, body: Bytes, call: &Call) -> Result<Reply> {
         let mut members = Members::parse(&body).map_err(|error| crate::wire::body::syntax_error(&error))?;
-        let model = crate::translate::check::model(members.get("model"))?;
-        call.meter.note(|record| record.model.clone_from(&model));
-        let route = self.route(&model)?;
+        let (model, route) = self.begin(members.get("model"), call)?;
         call.meter.note(|record| record.upstream = route.upstream.name().to_owned());
         let body = if route.model == model {
             body

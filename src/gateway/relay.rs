@@ -1,6 +1,6 @@
 //! The OpenAI face's answer: forwarded as it came, and changed only where a rule must (D01–D12).
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::policy::calls::CallFilter;
 use crate::policy::failure::{self as said, may_be_silent};
 use crate::step::{Ending, Step};
@@ -319,7 +319,7 @@ pub fn whole(asked: &Asked, body: Bytes) -> Result<Whole, Error> {
     let mut calls = CallFilter::new(asked.seed.clone());
     calls.normalise(&mut chunk);
     if let Some(error) = calls.nameless() {
-        return Err(Error::new(ErrorKind::BadAnswer, error.message().to_owned()));
+        return Err(error);
     }
     let edits = Edits {
         model: asked.renamed.as_deref(),

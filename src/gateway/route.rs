@@ -1,8 +1,10 @@
 //! Which upstream a model's name means, and what the model is called there.
 
-use super::Gateway;
+use super::{Call, Gateway};
 use crate::error::{Error, ErrorKind, Result};
+use crate::translate::check;
 use crate::upstream::Upstream;
+use crate::wire::json::Raw;
 use std::sync::Arc;
 
 /// Where a call goes.
@@ -23,6 +25,17 @@ pub fn not_configured() -> Error {
 }
 
 impl Gateway {
+    /// What every call begins with: the model's name, noted, and where it leads.
+    ///
+    /// # Errors
+    /// `InvalidRequest` without a name, and as [`Gateway::route`].
+    pub(super) fn begin(&self, model: Option<&Raw>, call: &Call) -> Result<(String, Route)> {
+        let model = check::model(model)?;
+        call.meter.note(|record| record.model.clone_from(&model));
+        let route = self.route(&model)?;
+        Ok((model, route))
+    }
+
     /// Finds the upstream for a model's name: `upstream/model`, a model that one upstream lists,
     /// a `claude-*` name that means the default model, and else the default upstream as it is.
     ///

@@ -128,11 +128,7 @@ impl Answer {
         if call.name.is_none() {
             call.name = fragment.function.name.filter(|name| !name.is_empty());
         }
-        let piece = match fragment.function.arguments {
-            Some(Content::Text(text)) => text,
-            Some(Content::Other(raw)) if !raw.is_null() => raw.compact().as_str().to_owned(),
-            Some(Content::Other(_)) | None => String::new(),
-        };
+        let piece = fragment.function.arguments.map(Content::into_text).unwrap_or_default();
         self.append(at, piece, mint, out);
     }
 

@@ -210,11 +210,7 @@ impl MessageStream {
 
     /// A fragment of a call: its beginning where it bears a name, else more of its arguments (B17).
     fn fragment(&mut self, fragment: ToolCallDelta, out: &mut Vec<Event>) {
-        let piece = match fragment.function.arguments {
-            Some(Content::Text(text)) => text,
-            Some(Content::Other(raw)) if !raw.is_null() => raw.compact().as_str().to_owned(),
-            Some(Content::Other(_)) | None => String::new(),
-        };
+        let piece = fragment.function.arguments.map(Content::into_text).unwrap_or_default();
         self.tally.add(&piece);
         let number = fragment.index;
         let is_new = number.is_none_or(|number| number >= self.calls);

@@ -1,11 +1,11 @@
 //! What is on the wire is read however it is cut, and written as it was.
 
+use crate::golden::frames as decode;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use iflow2api::wire::anthropic::MessagesRequest;
 use iflow2api::wire::json::Raw;
 use iflow2api::wire::openai::ChatRequest;
-use iflow2api::wire::sse::{Frame, FrameDecoder};
 use proptest::prelude::*;
 use std::convert::Infallible;
 use std::path::Path;
@@ -68,16 +68,6 @@ fn a_body_that_is_wrong_is_refused_with_the_place() {
         let error = ChatRequest::parse(&Bytes::from_static(body.as_bytes())).unwrap_err();
         assert_eq!((error.param(), error.message()), (param, message), "{body}");
     }
-}
-
-fn decode(pieces: &[&[u8]]) -> Vec<Frame> {
-    let mut decoder = FrameDecoder::new();
-    let mut frames = Vec::new();
-    for piece in pieces {
-        decoder.push(piece, &mut frames).unwrap();
-    }
-    decoder.finish(&mut frames);
-    frames
 }
 
 /// What a well-kept reader of others makes of the same bytes.

@@ -118,6 +118,15 @@ impl Content {
             Self::Other(_) => None,
         }
     }
+
+    /// The string, or else the JSON as it was written, without white space; nothing for `null`.
+    pub fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Other(raw) if raw.is_null() => String::new(),
+            Self::Other(raw) => raw.compact().as_str().to_owned(),
+        }
+    }
 }
 
 /// A fragment of a tool call.

@@ -58,7 +58,7 @@ fn steps(case: &Value) -> Steps {
 }
 
 /// The frames of a stream that comes in these pieces.
-fn frames(pieces: &[&[u8]]) -> Vec<Frame> {
+pub fn frames(pieces: &[&[u8]]) -> Vec<Frame> {
     let mut decoder = FrameDecoder::new();
     let mut frames = Vec::new();
     for piece in pieces {
