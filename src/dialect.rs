@@ -119,6 +119,20 @@ pub enum Prefix {
     Trailing,
 }
 
+impl Prefix {
+    /// The way of this name.
+    pub fn of(name: &str) -> Option<Self> {
+        match name {
+            "none" => Some(Self::None),
+            "deepseek" => Some(Self::Deepseek),
+            "partial" => Some(Self::Partial),
+            "vllm" => Some(Self::Vllm),
+            "trailing" => Some(Self::Trailing),
+            _ => None,
+        }
+    }
+}
+
 /// Which of the earlier turns' thoughts are sent back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replay {

@@ -90,6 +90,7 @@ struct Inner {
     fault: Option<Fault>,
     limits: Vec<(String, String)>,
     retries_at_most: Option<u32>,
+    room: Option<u64>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -107,6 +108,7 @@ impl Error {
             fault: None,
             limits: Vec::new(),
             retries_at_most: None,
+            room: None,
             source: None,
         }))
     }
@@ -173,6 +175,13 @@ impl Error {
         self
     }
 
+    /// Says how many tokens of an answer would fit, where only the answer was too long.
+    #[must_use]
+    pub fn with_room(mut self, tokens: u64) -> Self {
+        self.0.room = Some(tokens);
+        self
+    }
+
     /// Keeps the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -230,6 +239,11 @@ impl Error {
     /// How often asking again is worth it, where that is less than usual.
     pub fn retries_at_most(&self) -> Option<u32> {
         self.0.retries_at_most
+    }
+
+    /// How many tokens of an answer would fit, where only the answer was too long (C04).
+    pub fn room(&self) -> Option<u64> {
+        self.0.room
     }
 
     /// The HTTP status that was met, or is to be answered.

@@ -3,8 +3,9 @@
 use super::output::say;
 use crate::config::{Config, Resolved};
 use crate::demo::{self, Demo};
+use crate::dialect::Prefix;
 use crate::error::{Error, ErrorKind, Result};
-use crate::gateway::{Gateway, Patience, Settings};
+use crate::gateway::{Gateway, Mode, Patience, Rules, Settings};
 use crate::policy::presets;
 use crate::policy::retry::Policy;
 use crate::upstream::{Address, Timeouts, Upstream};
@@ -65,6 +66,9 @@ pub async fn core(config: &Config, demo: bool) -> Result<Core> {
     for configured in first.into_iter().chain(rest) {
         let mut profile = presets::profile(configured.preset_among(presets::is_known)?);
         profile.max_output = configured.max_output.or(profile.max_output);
+        if let Some(prefix) = configured.prefix.as_deref().and_then(Prefix::of) {
+            profile.dialect.prefix = prefix;
+        }
         let base_url = configured.base_url.clone().or(profile.base_url.map(str::to_owned));
         let base_url = base_url.ok_or_else(|| {
             Error::new(ErrorKind::Usage, format!("upstream `{}` has no base URL", configured.name))
@@ -83,7 +87,13 @@ pub async fn core(config: &Config, demo: bool) -> Result<Core> {
         Some(_) => Some("demo-echo".to_owned()),
         None => config.default_model.clone(),
     };
+    let continuation = Rules {
+        mode: Mode::of(&config.continuation.mode).unwrap_or(Mode::Auto),
+        rounds: config.continuation.rounds,
+        rescue: config.continuation.rescue == "on",
+        again: config.retry.retries > 0,
+    };
     let patience = Patience { hold: config.timeout.hold, ping: config.timeout.ping };
-    let gateway = Gateway::new(Settings { upstreams, default_model, models, patience });
+    let gateway = Gateway::new(Settings { upstreams, default_model, models, patience, continuation });
     Ok(Core { gateway: Arc::new(gateway), _demo: demo })
 }

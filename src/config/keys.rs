@@ -39,7 +39,20 @@ pub struct UpstreamTable {
     pub headers: Vec<(String, Secret)>,
     pub models: Vec<String>,
     pub max_output: Option<u64>,
+    pub context_window: Option<u64>,
+    pub prefix: Option<String>,
+    pub max_concurrent: Option<u64>,
+    pub max_queue: Option<u64>,
 }
+
+/// What `continuation.mode` may be.
+pub const CONTINUATION_MODES: &[&str] = &["auto", "always", "off"];
+/// What `context.mode` may be.
+pub const CONTEXT_MODES: &[&str] = &["auto", "window", "off"];
+/// What an upstream's `prefix` may be.
+pub const PREFIXES: &[&str] = &["none", "deepseek", "partial", "vllm", "trailing"];
+/// What a setting that is one or the other may be.
+pub const SWITCH: &[&str] = &["on", "off"];
 
 const fn row(
     name: &'static str,
@@ -80,12 +93,34 @@ pub static SETTINGS: &[Setting<Config>] = &[
         "the largest request body"),
     row("server.drain", Field::Duration(|config| &mut config.server.drain), Some("30s"), None,
         "how long open streams may go on after an interrupt"),
+    row("server.body_time", Field::Duration(|config| &mut config.server.body_time), Some("30s"), None,
+        "how long a request body may take to arrive"),
+    row("server.body_time_per_mib", Field::Duration(|config| &mut config.server.body_time_per_mib), Some("1s"), None,
+        "how much longer for each MiB of it"),
+    row("server.stall", Field::Duration(|config| &mut config.server.stall), Some("60s"), None,
+        "how long a caller may take nothing of what is ready for it"),
     row("retry.retries", Field::Number(|config| &mut config.retry.retries), Some("3"), None,
         "how often an upstream is asked again before anything of its answer came; 0 for never"),
     row("retry.delays", Field::Durations(|config| &mut config.retry.delays), Some("1s,2s,3s"), None,
         "the waits before each retry; the last one repeats"),
     row("retry.budget", Field::Number(|config| &mut config.retry.budget), Some("20"), None,
         "how many retries every 100 requests allow, beside 3 a second"),
+    row("circuit.failures", Field::Number(|config| &mut config.circuit.failures), Some("5"), None,
+        "after how many failures in a row an upstream is left alone; 0 for never"),
+    row("circuit.wait", Field::Duration(|config| &mut config.circuit.wait), Some("5s"), None,
+        "how long it is left alone before one call tries it; doubles with each failure of that"),
+    row("circuit.longest_wait", Field::Duration(|config| &mut config.circuit.longest_wait), Some("60s"), None,
+        "how long it is left alone at the most"),
+    row("continuation.mode", Field::Choice(|config| &mut config.continuation.mode, CONTINUATION_MODES), Some("auto"), None,
+        "whether an answer that was cut goes on by itself: below the caller's `max_tokens`, beyond it, or never"),
+    row("continuation.rounds", Field::Number(|config| &mut config.continuation.rounds), Some("5"), None,
+        "how often an answer goes on at the most"),
+    row("continuation.rescue", Field::Choice(|config| &mut config.continuation.rescue, SWITCH), Some("on"), None,
+        "whether a text whose stream breaks off is continued in the same way"),
+    row("context.mode", Field::Choice(|config| &mut config.context.mode, CONTEXT_MODES), Some("auto"), None,
+        "whether history is left out: only what does not fit the model's window, all but the last turns, or nothing"),
+    row("context.keep_turns", Field::Number(|config| &mut config.context.keep_turns), Some("10"), None,
+        "how many turns the mode `window` keeps, and `auto` trims last"),
     row("timeout.connect", Field::Duration(|config| &mut config.timeout.connect), Some("10s"), None,
         "how long connecting to an upstream may take"),
     row("timeout.first_byte", Field::Duration(|config| &mut config.timeout.first_byte), Some("600s"), None,
@@ -113,6 +148,14 @@ pub static UPSTREAM_SETTINGS: &[Setting<UpstreamTable>] = &[
         "its models, where it cannot list them itself"),
     upstream_row("max_output", Field::Count(|table| &mut table.max_output),
         "the most tokens an answer of it may have"),
+    upstream_row("context_window", Field::Count(|table| &mut table.context_window),
+        "how many tokens prompt and answer may have together; by default what its model list says"),
+    upstream_row("prefix", Field::Chosen(|table| &mut table.prefix, PREFIXES),
+        "how it goes on with an answer that was begun; by default the preset's way"),
+    upstream_row("max_concurrent", Field::Count(|table| &mut table.max_concurrent),
+        "how many calls it gets at once; by default any number"),
+    upstream_row("max_queue", Field::Count(|table| &mut table.max_queue),
+        "how many calls may wait for their turn; 100 by default"),
     upstream_row("headers.NAME", Field::Headers(|table| &mut table.headers),
         "a header to send with each request"),
 ];

@@ -38,6 +38,12 @@ pub struct Config {
     pub server: Server,
     /// Whether and when upstreams are asked again.
     pub retry: Retry,
+    /// When an upstream that fails is left alone.
+    pub circuit: Circuit,
+    /// Whether answers that were cut go on.
+    pub continuation: Continuation,
+    /// Whether history is left out.
+    pub context: Context,
     /// How long each wait may be.
     pub timeout: Timeouts,
     /// Those of the file in its order, then `env`, `iflow`, `flag`, and the default one if it is
@@ -66,6 +72,43 @@ pub struct Server {
     pub max_body: u64,
     /// How long open streams may go on after an interrupt.
     pub drain: Duration,
+    /// How long a request body may take to arrive.
+    pub body_time: Duration,
+    /// How much longer for each mebibyte of it.
+    pub body_time_per_mib: Duration,
+    /// How long a caller may take nothing of what is ready for it.
+    pub stall: Duration,
+}
+
+/// When an upstream that fails is left alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Circuit {
+    /// After how many failures in a row; 0 for never.
+    pub failures: u32,
+    /// How long before one call tries it.
+    pub wait: Duration,
+    /// What that doubles to at the most.
+    pub longest_wait: Duration,
+}
+
+/// Whether answers that were cut go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Continuation {
+    /// One of [`keys::CONTINUATION_MODES`].
+    pub mode: String,
+    /// How often an answer goes on at the most.
+    pub rounds: u32,
+    /// One of [`keys::SWITCH`].
+    pub rescue: String,
+}
+
+/// Whether history is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// One of [`keys::CONTEXT_MODES`].
+    pub mode: String,
+    /// How many turns are kept.
+    pub keep_turns: u32,
 }
 
 /// Whether and when upstreams are asked again.
@@ -106,8 +149,14 @@ impl Config {
                 allowed_origins: Vec::new(),
                 max_body: 0,
                 drain: Duration::ZERO,
+                body_time: Duration::ZERO,
+                body_time_per_mib: Duration::ZERO,
+                stall: Duration::ZERO,
             },
             retry: Retry { retries: 0, delays: Vec::new(), budget: 0 },
+            circuit: Circuit { failures: 0, wait: Duration::ZERO, longest_wait: Duration::ZERO },
+            continuation: Continuation { mode: String::new(), rounds: 0, rescue: String::new() },
+            context: Context { mode: String::new(), keep_turns: 0 },
             timeout: Timeouts {
                 connect: Duration::ZERO,
                 first_byte: Duration::ZERO,

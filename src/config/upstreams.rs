@@ -27,6 +27,14 @@ pub struct Upstream {
     pub models: Vec<String>,
     /// The most tokens an answer may have; `None` leaves it to the preset and the model.
     pub max_output: Option<u64>,
+    /// How many tokens prompt and answer may have together; `None` leaves it to its model list.
+    pub context_window: Option<u64>,
+    /// One of [`keys::PREFIXES`]; `None` leaves it to the preset.
+    pub prefix: Option<String>,
+    /// How many calls it gets at once; `None` for any number.
+    pub max_concurrent: Option<u64>,
+    /// How many calls may wait for their turn; `None` for the usual number.
+    pub max_queue: Option<u64>,
 }
 
 impl Upstream {
@@ -130,6 +138,10 @@ fn build_one(
         headers: table.headers,
         models: table.models,
         max_output: table.max_output,
+        context_window: table.context_window,
+        prefix: table.prefix,
+        max_concurrent: table.max_concurrent,
+        max_queue: table.max_queue,
     })
 }
 

@@ -140,6 +140,10 @@ pub enum Field<T> {
     Durations(fn(&mut T) -> &mut Vec<Duration>),
     /// A number from 0 up.
     Number(fn(&mut T) -> &mut u32),
+    /// One of these words.
+    Choice(fn(&mut T) -> &mut String, &'static [&'static str]),
+    /// One of these words, where one was said.
+    Chosen(fn(&mut T) -> &mut Option<String>, &'static [&'static str]),
 }
 
 impl<T> Field<T> {
@@ -160,6 +164,7 @@ impl<T> Field<T> {
             Self::Duration(_) => "duration",
             Self::Durations(_) => "list of durations",
             Self::Number(_) => "number",
+            Self::Choice(..) | Self::Chosen(..) => "word",
         }
     }
 
@@ -182,7 +187,9 @@ impl<T> Field<T> {
             | Self::Headers(_)
             | Self::Address(_)
             | Self::Size(_)
-            | Self::Duration(_) => Ok(Value::Text(text.trim().to_owned())),
+            | Self::Duration(_)
+            | Self::Choice(..)
+            | Self::Chosen(..) => Ok(Value::Text(text.trim().to_owned())),
         }
     }
 
@@ -247,6 +254,8 @@ impl<T> Field<T> {
                 Ok(number) => *field(target) = number,
                 Err(_) => return Err(Fault::new(format!("must be {}, not {number}", self.shape()))),
             },
+            (Self::Choice(field, among), Value::Text(text)) => *field(target) = one_of(text, among)?,
+            (Self::Chosen(field, among), Value::Text(text)) => *field(target) = Some(one_of(text, among)?),
             _ => return Err(Fault::new(format!("must be {}", self.shape()))),
         }
         Ok(value)
@@ -255,7 +264,13 @@ impl<T> Field<T> {
     /// What the setting takes, as it would be written in the file.
     pub(super) fn shape(&self) -> &'static str {
         match self {
-            Self::Text(_) | Self::Name(_) | Self::BaseUrl(_) | Self::Secret(_) | Self::Headers(_) => "a text",
+            Self::Text(_)
+            | Self::Name(_)
+            | Self::BaseUrl(_)
+            | Self::Secret(_)
+            | Self::Headers(_)
+            | Self::Choice(..)
+            | Self::Chosen(..) => "a text",
             Self::Secrets(_) | Self::List(_) => "a list of texts",
             Self::Address(_) => "an IP address as a text",
             Self::Port(_) => "a number from 0 to 65535",
@@ -266,6 +281,14 @@ impl<T> Field<T> {
             Self::Durations(_) => "a list of durations as texts with units, such as [\"1s\", \"2s\"]",
         }
     }
+}
+
+fn one_of(text: &str, among: &[&str]) -> Result<String, Fault> {
+    if among.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    let all: Vec<String> = among.iter().map(|word| format!("`{word}`")).collect();
+    Err(Fault::new(format!("must be one of {}, not {}", all.join(", "), quoted(text))))
 }
 
 fn keep(field: &mut Option<String>, text: String) -> Result<Value, Fault> {

@@ -3,6 +3,9 @@
 use super::plan::Refusal;
 use serde_json::Value;
 
+/// How a gateway asks for the rest of an answer (F04).
+const GO_ON: &str = "Continue exactly where you stopped. Do not repeat or comment.";
+
 /// A chat request that has messages and asks for one choice.
 #[derive(Debug)]
 pub(super) struct Request {
@@ -85,9 +88,11 @@ impl Request {
             || is_false("/enable_thinking")
     }
 
-    /// The text of the last user message; empty where there is none.
+    /// The text of the last user message; empty where there is none. Being asked to go on is no message of
+    /// the user's.
     pub fn user_text(&self) -> String {
-        self.messages().iter().rev().find(|message| role(message) == "user").map_or_else(String::new, text_of)
+        let texts = self.messages().iter().rev().filter(|message| role(message) == "user").map(text_of);
+        texts.into_iter().find(|text| text != GO_ON).unwrap_or_default()
     }
 
     /// What the tools returned, where the messages end with tool results.

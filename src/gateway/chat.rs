@@ -1,21 +1,22 @@
 //! A call on the OpenAI face.
 
+use super::ask::{self, Limits};
+use super::continuation::{read_on, turn_pages};
 use super::count::off_executor;
-use super::flow::{self, Opening};
+use super::flow;
 use super::relay::{self, Asked, Relay};
 use super::route::Route;
 use super::{Answer, Call, Gateway, Reply};
 use crate::error::Result;
 use crate::policy;
+use crate::policy::continuation::{self, Plan};
 use crate::translate::tokens::{self, Vocabulary};
 use crate::translate::{check, tools};
-use crate::upstream::{Answered, FrameStream, Upstream};
+use crate::upstream::Answered;
 use crate::wire::json::Raw;
 use crate::wire::openai::{ChatRequest, Chunk, Content, Usage};
 use crate::wire::sse::Frame;
-use bytes::Bytes;
 use futures_util::stream::StreamExt as _;
-use std::sync::Arc;
 
 impl Gateway {
     /// A call on the OpenAI face.
@@ -34,39 +35,55 @@ impl Gateway {
         if renamed.is_some() {
             request.set("model", Raw::of(&route.model));
         }
+        let cap = policy::request::bound(&request);
         let fitted = policy::request::fit(&mut request, route.upstream.profile());
+        let plan = self.plan(&request, &route, continuation::Asked { cap, ..Default::default() }, call);
         let asked = Asked {
             upstream: route.upstream.name().to_owned(),
             renamed,
             wants_usage: !fitted.usage_is_ours,
             seed: call.id.chars().filter(char::is_ascii_alphanumeric).collect(),
         };
-        let (answer, limits) = if request.is_stream() {
-            self.chat_stream(&route, request, asked, call).await?
+        let ((answer, limits), continuations) = if request.is_stream() {
+            (self.chat_stream(&route, request, asked, plan, call).await?, 0)
         } else {
-            let retried = || call.meter.retried();
-            let read = |body| relay::whole(&asked, body);
-            let answered = route.upstream.complete("/chat/completions", request.to_bytes(), &retried, read);
-            let Answered { body: whole, limits } = answered.await?;
-            call.meter.first_byte();
-            let (body, usage) = match whole.usage {
-                Some(usage) => (whole.body, usage),
-                None => {
-                    let vocabulary = Vocabulary::of_model(&route.model);
-                    let counted = off_executor(move || estimate(vocabulary, &request, &whole.chunk)).await?;
-                    (relay::with_estimate(whole.body, counted), counted)
-                }
-            };
-            note_usage(call, Some(usage));
-            (Answer::Whole(body), limits)
+            self.whole_chat(&route, request, asked, plan, call).await?
         };
         Ok(Reply {
             answer,
             upstream: route.upstream.name().to_owned(),
             model: route.model,
             limits,
+            continuations,
             warnings: Vec::new(),
         })
+    }
+
+    async fn whole_chat(
+        &self,
+        route: &Route,
+        request: ChatRequest,
+        asked: Asked,
+        plan: Option<Plan>,
+        call: &Call,
+    ) -> Result<((Answer, Limits), u32)> {
+        let read = |body| relay::whole(&asked, body);
+        let Answered { body: mut whole, limits } = ask::complete(route, &request, call, read).await?;
+        call.meter.first_byte();
+        let (body, continuations) = turn_pages(whole.body.clone(), plan, route, call).await;
+        if continuations > 0 {
+            whole = relay::whole(&asked, body)?;
+        }
+        let (body, usage) = match whole.usage {
+            Some(usage) => (whole.body, usage),
+            None => {
+                let vocabulary = Vocabulary::of_model(&route.model);
+                let counted = off_executor(move || estimate(vocabulary, &request, &whole.chunk)).await?;
+                (relay::with_estimate(whole.body, counted), counted)
+            }
+        };
+        note_usage(call, Some(usage));
+        Ok(((Answer::Whole(body), limits), continuations))
     }
 
     async fn chat_stream(
@@ -74,17 +91,13 @@ impl Gateway {
         route: &Route,
         request: ChatRequest,
         asked: Asked,
+        plan: Option<Plan>,
         call: &Call,
     ) -> Result<(Answer, Limits)> {
-        let upstream = Arc::clone(&route.upstream);
-        let (frames, limits, late) = self.open_stream(&upstream, request.to_bytes(), call).await?;
-        let readings = frames.map(move |frame| {
-            let frame = frame?;
-            let reading = upstream.read(&frame)?;
-            Ok((frame, reading))
-        });
+        let (frames, limits, late) = self.open_stream(route, request, call).await?;
+        let items = read_on(frames, plan, route, call);
         let call = call.clone();
-        let relayed = flow::drive(readings, Relay::new(asked), move |relay, failed| {
+        let relayed = flow::drive(items, Relay::new(asked), move |relay, failed| {
             note_usage(&call, relay.usage());
             call.meter.said_all(failed);
         });
@@ -92,46 +105,6 @@ impl Gateway {
         let head = futures_util::stream::iter(late.then(|| sign.clone()));
         let frames = flow::keep_alive(head.chain(relayed), self.patience.ping, sign);
         Ok((Answer::Stream(frames), limits))
-    }
-
-    /// Opens a stream, held no longer than a caller may be kept waiting, and notes its first frame.
-    pub(super) async fn open_stream(
-        &self,
-        upstream: &Arc<Upstream>,
-        body: Bytes,
-        call: &Call,
-    ) -> Result<Opened> {
-        let upstream = Arc::clone(upstream);
-        let meter = call.meter.clone();
-        let opening = async move { upstream.stream(body, &|| meter.retried()).await };
-        let (frames, limits, late) = opened(flow::open(opening, self.patience.hold).await?);
-        let mut first = Some(call.meter.clone());
-        let noted = frames.inspect(move |_| {
-            if let Some(meter) = first.take() {
-                meter.first_byte();
-            }
-        });
-        Ok((noted.boxed(), limits, late))
-    }
-}
-
-/// What a provider's headers say of its limits.
-pub(super) type Limits = Vec<(String, String)>;
-
-/// The frames of a stream that is open, or of one that will be; and whether it is late, when its
-/// headers come too late to be told.
-pub(super) type Opened = (FrameStream, Limits, bool);
-
-fn opened(opening: Opening<Answered<FrameStream>>) -> Opened {
-    match opening {
-        Opening::Open(Answered { body, limits }) => (body, limits, false),
-        Opening::Late(opening) => {
-            let frames = futures_util::stream::once(opening).map(|opened| match opened {
-                Ok(answered) => answered.body,
-                Err(error) => futures_util::stream::once(std::future::ready(Err(error))).boxed(),
-            });
-            (frames.flatten().boxed(), Limits::new(), true)
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A call on the Anthropic face.
 
-use super::chat::Limits;
+use super::ask::{self, Limits};
+use super::continuation::{read_on, turn_pages};
 use super::count::off_executor;
 use super::flow;
 use super::route::Route;
@@ -8,6 +9,7 @@ use super::{Answer, Call, Gateway, Reply};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy;
 use crate::policy::calls::CallFilter;
+use crate::policy::continuation::Asked;
 use crate::policy::thinking::ThinkingFilter;
 use crate::step::{Step as _, Then};
 use crate::translate::request::{Translated, check_call, messages_to_chat};
@@ -18,7 +20,6 @@ use crate::wire::anthropic::{Event, Message, MessagesRequest, Usage};
 use crate::wire::openai::{ChatRequest, Chunk, Reading};
 use crate::wire::sse::Frame;
 use futures_util::stream::StreamExt as _;
-use std::sync::Arc;
 
 /// A request that is ready to be sent, and what its answer needs.
 struct Prepared {
@@ -26,6 +27,8 @@ struct Prepared {
     request: ChatRequest,
     echo: Echo,
     seed: String,
+    /// What the rules of continuation want to know of it.
+    asked: Asked,
     warnings: Vec<String>,
     warm_up: bool,
 }
@@ -49,12 +52,12 @@ impl Gateway {
         let upstream = prepared.route.upstream.name().to_owned();
         let model = prepared.route.model.clone();
         let warnings = prepared.warnings.clone();
-        let (answer, limits) = match (prepared.warm_up, stream) {
-            (true, _) => (warmed_up(prepared, stream), Limits::new()),
-            (false, true) => self.message_stream(prepared, call).await?,
+        let ((answer, limits), continuations) = match (prepared.warm_up, stream) {
+            (true, _) => ((warmed_up(prepared, stream), Limits::new()), 0),
+            (false, true) => (self.message_stream(prepared, call).await?, 0),
             (false, false) => self.whole_message(prepared, call).await?,
         };
-        Ok(Reply { answer, upstream, model, limits, warnings })
+        Ok(Reply { answer, upstream, model, limits, continuations, warnings })
     }
 
     /// How many input tokens a request has, by our own estimate (H01).
@@ -83,20 +86,20 @@ impl Gateway {
     }
 
     async fn message_stream(&self, prepared: Prepared, call: &Call) -> Result<(Answer, Limits)> {
-        let Prepared { route, request, mut echo, seed, .. } = prepared;
+        let Prepared { route, request, mut echo, seed, asked, .. } = prepared;
         let counted = self.counter.count(echo.vocabulary, &request);
-        let body = request.to_bytes();
-        drop(request);
-        let upstream = Arc::clone(&route.upstream);
-        let (frames, limits, late) = self.open_stream(&upstream, body, call).await?;
-        let steps = Then::new(CallFilter::new(seed), ThinkingFilter::new(upstream.profile().inline_think));
+        let plan = self.plan(&request, &route, asked, call);
+        let (frames, limits, late) = self.open_stream(&route, request, call).await?;
+        let inline_think = route.upstream.profile().inline_think;
+        let steps = Then::new(CallFilter::new(seed), ThinkingFilter::new(inline_think));
         echo.input_tokens = counted.await?;
         let mut stream = MessageStream::new(echo);
         let mut head = Vec::new();
         if late {
             stream.start(&mut head);
         }
-        let readings = frames.map(move |frame| upstream.read(&frame?));
+        let items = read_on(frames, plan, &route, call);
+        let readings = items.map(|item| item.map(|(_, reading)| reading));
         let call = call.clone();
         let events = flow::drive(readings, Then::new(steps, stream), move |steps, failed| {
             note(&call, steps.second().usage());
@@ -107,13 +110,18 @@ impl Gateway {
         Ok((Answer::Stream(frames), limits))
     }
 
-    async fn whole_message(&self, prepared: Prepared, call: &Call) -> Result<(Answer, Limits)> {
-        let Prepared { route, request, mut echo, seed, .. } = prepared;
-        let retried = || call.meter.retried();
-        let read = |body| policy::failure::read_whole(route.upstream.name(), &body);
-        let answered = route.upstream.complete("/chat/completions", request.to_bytes(), &retried, read);
-        let Answered { body: completion, limits } = answered.await?;
+    async fn whole_message(&self, prepared: Prepared, call: &Call) -> Result<((Answer, Limits), u32)> {
+        let Prepared { route, request, mut echo, seed, asked, .. } = prepared;
+        let plan = self.plan(&request, &route, asked, call);
+        let name = route.upstream.name();
+        let read = |body| Ok((policy::failure::read_whole(name, &body)?, body));
+        let Answered { body: (mut completion, body), limits } =
+            ask::complete(&route, &request, call, read).await?;
         call.meter.first_byte();
+        let (body, continuations) = turn_pages(body, plan, &route, call).await;
+        if continuations > 0 {
+            completion = policy::failure::read_whole(name, &body)?;
+        }
         // What the upstream has counted need not be counted here (B25).
         if !completion.usage.is_some_and(|usage| usage.is_counted()) {
             echo.input_tokens = self.counter.count(echo.vocabulary, &request).await?;
@@ -124,7 +132,7 @@ impl Gateway {
         let body = serde_json::to_vec(&message).map_err(|error| {
             Error::new(ErrorKind::Internal, "a message could not be written").with_source(error)
         })?;
-        Ok((Answer::Whole(body.into()), limits))
+        Ok(((Answer::Whole(body.into()), limits), continuations))
     }
 }
 
@@ -132,6 +140,8 @@ fn prepare(request: MessagesRequest, model: String, route: Route, call_id: &str)
     let profile = route.upstream.profile();
     let Translated { request: mut chat, echo, warm_up, losses } =
         messages_to_chat(&request, &route.model, &profile.dialect)?;
+    let cap = policy::request::bound(&chat);
+    let asked = Asked { cap, prefilled: echo.prefix.is_some(), ..Asked::default() };
     let fitted = policy::request::fit(&mut chat, profile);
     if let Some((asked, limit)) = fitted.clamped {
         tracing::debug!(asked, limit, "max_tokens was lowered to what the upstream allows");
@@ -149,7 +159,7 @@ fn prepare(request: MessagesRequest, model: String, route: Route, call_id: &str)
         profile: profile.id.to_owned(),
         ..echo
     };
-    Ok(Prepared { route, request: chat, echo, seed, warnings, warm_up })
+    Ok(Prepared { route, request: chat, echo, seed, asked, warnings, warm_up })
 }
 
 /// Takes a whole completion through the same steps as a stream.

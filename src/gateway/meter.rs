@@ -20,6 +20,10 @@ pub struct Record {
     pub tokens_out: Option<u64>,
     /// How often the upstream was asked again.
     pub retries: u32,
+    /// How often an answer that was cut went on.
+    pub continuations: u32,
+    /// How often a text that broke off was taken up.
+    pub rescues: u32,
     /// The kind of a failure.
     pub failure: Option<String>,
     /// What failed, and why, cause by cause.

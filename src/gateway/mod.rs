@@ -7,7 +7,9 @@ use futures_util::stream::BoxStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod ask;
 mod chat;
+mod continuation;
 mod count;
 mod flow;
 mod messages;
@@ -17,6 +19,7 @@ mod passthrough;
 pub mod relay;
 mod route;
 
+pub use crate::policy::continuation::{Mode, Rules};
 pub use meter::Meter;
 pub use models::ModelEntry;
 pub use route::not_configured;
@@ -31,6 +34,8 @@ pub struct Call {
     /// Whether the rule of the Anthropic API holds that an answer must be bounded; a person at a
     /// terminal wants it whole.
     pub must_be_bounded: bool,
+    /// Whether a cut answer goes on, where the caller says so for this call (F02).
+    pub continuation: Option<Mode>,
 }
 
 impl Call {
@@ -39,7 +44,12 @@ impl Call {
         const ALPHABET: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
         // It only has to be unlikely twice, not to be unguessable.
         let letters = (0..24).filter_map(|_| fastrand::choice(ALPHABET)).map(|&byte| char::from(byte));
-        Self { id: "req_".chars().chain(letters).collect(), meter: Meter::start(), must_be_bounded: true }
+        Self {
+            id: "req_".chars().chain(letters).collect(),
+            meter: Meter::start(),
+            must_be_bounded: true,
+            continuation: None,
+        }
     }
 }
 
@@ -61,6 +71,8 @@ pub struct Reply {
     pub model: String,
     /// What the provider's headers say of its limits (C05).
     pub limits: Vec<(String, String)>,
+    /// How often a whole answer went on (`x-iflow2api-continuations`); streams say it in their usage.
+    pub continuations: u32,
     /// What was changed on the way, as a person would want to know (`x-iflow2api-warning`).
     pub warnings: Vec<String>,
 }
@@ -93,6 +105,8 @@ pub struct Settings {
     pub models: Vec<Vec<String>>,
     /// How long a caller is kept waiting in silence.
     pub patience: Patience,
+    /// Whether answers that were cut go on.
+    pub continuation: Rules,
 }
 
 /// The core: all calls go through here, whoever makes them.
@@ -100,6 +114,7 @@ pub struct Gateway {
     upstreams: Vec<models::Offer>,
     default_model: Option<String>,
     patience: Patience,
+    continuation: Rules,
     counter: count::Counter,
 }
 
@@ -114,6 +129,7 @@ impl Gateway {
                 .collect(),
             default_model: settings.default_model,
             patience: settings.patience,
+            continuation: settings.continuation,
             counter: count::Counter::default(),
         }
     }

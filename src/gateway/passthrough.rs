@@ -2,7 +2,7 @@
 
 use super::{Answer, Call, Gateway, Passthrough, Reply, flow};
 use crate::error::Result;
-use crate::upstream::Answered;
+use crate::upstream::{Answered, Ask};
 use crate::wire::json::{Members, Raw};
 use crate::wire::sse::Frame;
 use bytes::Bytes;
@@ -34,14 +34,14 @@ impl Gateway {
         };
         let stream = members.get("stream").and_then(Raw::bool) == Some(true);
         let retried = || call.meter.retried();
+        let ask = Ask { path: path.path(), model: &route.model, body, retried: &retried };
         let (answer, limits) = if stream {
-            let Answered { body: frames, limits } =
-                route.upstream.raw_stream(path.path(), body, &retried).await?;
+            let Answered { body: frames, limits } = route.upstream.raw_stream(ask).await?;
             let frames = frames.scan((), |(), frame| std::future::ready(frame.ok()));
             let sign = Frame::comment(": keep-alive\n\n");
             (Answer::Stream(flow::keep_alive(frames, self.patience.ping, sign)), limits)
         } else {
-            let Answered { body, limits } = route.upstream.complete(path.path(), body, &retried, Ok).await?;
+            let Answered { body, limits } = route.upstream.complete(ask, Ok).await?;
             (Answer::Whole(body), limits)
         };
         call.meter.first_byte();
@@ -50,6 +50,7 @@ impl Gateway {
             upstream: route.upstream.name().to_owned(),
             model: route.model,
             limits,
+            continuations: 0,
             warnings: Vec::new(),
         })
     }

@@ -2,6 +2,7 @@
 //!
 //! Sending again, or elsewhere, is decided by others from the error's kind.
 
+use super::overflow;
 use crate::error::{Error, ErrorKind};
 use crate::wire::json::{Kind, Members, Raw};
 use crate::wire::openai::{Choice, Chunk, Reading};
@@ -173,8 +174,8 @@ fn clip(text: &str) -> String {
 fn refusal(upstream: &str, status: Option<u16>, said: &Said) -> Error {
     let text = said.message.as_deref().unwrap_or_default();
     let code = said.code.as_deref().unwrap_or_default();
-    if matches!(status, None | Some(400 | 413 | 422 | 500)) && is_overflow(text, code) {
-        return overflow(said);
+    if matches!(status, None | Some(400 | 413 | 422 | 500)) && overflow::is_one(text, code) {
+        return overflow::error(text, said.prompt_tokens.zip(said.window));
     }
     let kind = kind_of(status, text, code);
     let message = match (status, text.is_empty()) {
@@ -226,64 +227,6 @@ fn kind_of(status: Option<u16>, text: &str, code: &str) -> ErrorKind {
     }
 }
 
-fn is_overflow(text: &str, code: &str) -> bool {
-    let lower = text.to_lowercase();
-    const CODES: [&str; 2] = ["context_length_exceeded", "exceed_context_size_error"];
-    const WORDS: [&str; 7] = [
-        "maximum context length",
-        "context_length_exceeded",
-        "context size",
-        "context window",
-        "range of input length",
-        "prompt is too long",
-        "exceeds the model's maximum",
-    ];
-    CODES.contains(&code) || WORDS.iter().any(|word| lower.contains(word))
-}
-
-/// The overflow in the words that Anthropic clients know (C04).
-fn overflow(said: &Said) -> Error {
-    let text = said.message.as_deref().unwrap_or_default();
-    let numbers = numbers_of(text);
-    let message = match (said.prompt_tokens, said.window, numbers.as_slice()) {
-        (Some(prompt), Some(window), _) => too_long(prompt, window),
-        // "maximum context length is N tokens. However, you requested M tokens (I in the messages,
-        // O in the completion)"
-        (_, _, &[window, _, input, output, ..]) if input <= window && text.contains("completion") => format!(
-            "input length and `max_tokens` exceed context limit: {input} + {output} > {window}, \
-             decrease input length or `max_tokens` and try again"
-        ),
-        (_, _, &[window, requested, ..]) if requested > window => too_long(requested, window),
-        (_, _, &[requested, window, ..]) if requested > window => too_long(requested, window),
-        _ if text.is_empty() => "prompt is too long".to_owned(),
-        _ => format!("prompt is too long: {text}"),
-    };
-    Error::new(ErrorKind::PromptTooLong, message)
-}
-
-fn too_long(prompt: u64, window: u64) -> String {
-    format!("prompt is too long: {prompt} tokens > {window} maximum")
-}
-
-/// The whole numbers of at least three digits in a text, thousands separated or not.
-fn numbers_of(text: &str) -> Vec<u64> {
-    let mut numbers = Vec::new();
-    let mut digits = String::new();
-    for c in text.chars().chain(std::iter::once(' ')) {
-        match c {
-            '0'..='9' => digits.push(c),
-            ',' | '_' if !digits.is_empty() => {}
-            _ => {
-                if digits.len() >= 3 {
-                    numbers.extend(digits.parse::<u64>());
-                }
-                digits.clear();
-            }
-        }
-    }
-    numbers
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -326,26 +269,6 @@ mod tests {
         );
         assert_eq!(kind(502, "<html>secret</html>").1, "upstream `zai` answered with status 502");
         assert_eq!(kind(429, r#"{"error":{"code":"1113","message":"no"}}"#).0, ErrorKind::QuotaExhausted);
-    }
-
-    #[test]
-    fn overflows_are_told_in_the_words_that_clients_know() {
-        for (body, expected) in [
-            (
-                r#"{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error","n_prompt_tokens":5000,"n_ctx":4096}}"#,
-                "prompt is too long: 5000 tokens > 4096 maximum",
-            ),
-            (
-                r#"{"error":{"message":"This model's maximum context length is 32768 tokens. However, you requested 40000 tokens (39000 in the messages, 1000 in the completion)."}}"#,
-                "prompt is too long: 40000 tokens > 32768 maximum",
-            ),
-            (
-                r#"{"error":{"message":"This model's maximum context length is 32768 tokens. However, you requested 40000 tokens (8000 in the messages, 32000 in the completion)."}}"#,
-                "input length and `max_tokens` exceed context limit: 8000 + 32000 > 32768, decrease input length or `max_tokens` and try again",
-            ),
-        ] {
-            assert_eq!(kind(400, body), (ErrorKind::PromptTooLong, expected.to_owned()));
-        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The provider's habits as rules; pure.
 
 pub mod calls;
+pub mod continuation;
 pub mod failure;
+mod overflow;
 pub mod presets;
 pub mod profile;
 pub mod request;

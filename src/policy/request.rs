@@ -5,6 +5,9 @@ use crate::dialect::Replay;
 use crate::wire::json::{Kind, Members, Raw};
 use crate::wire::openai::ChatRequest;
 
+/// The members that bound an answer; the first one that is there counts.
+const BOUNDS: [&str; 2] = ["max_completion_tokens", "max_tokens"];
+
 /// What was changed that the answer's reader must know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fitted {
@@ -25,6 +28,29 @@ pub fn fit(request: &mut ChatRequest, profile: &Profile) -> Fitted {
     }
     replay(request, profile);
     Fitted { usage_is_ours: ask_for_usage(request, profile), clamped: bound_answer(request, profile) }
+}
+
+/// Where a completion is asked for: DeepSeek goes on with a started answer at its beta address only.
+pub fn path(request: &ChatRequest) -> &'static str {
+    let started = request.messages().last().and_then(|last| last.get("prefix")).and_then(Raw::bool);
+    if started == Some(true) { "/beta/chat/completions" } else { "/chat/completions" }
+}
+
+/// The bound of the answer, in tokens.
+pub fn bound(request: &ChatRequest) -> Option<u64> {
+    BOUNDS.iter().find_map(|field| request.get(field)?.u64())
+}
+
+/// The same request with a lower bound of the answer; nothing where it has none that is higher (C04).
+pub fn lowered(request: &ChatRequest, room: u64) -> Option<ChatRequest> {
+    let field = BOUNDS.into_iter().find(|field| request.has(field))?;
+    let asked = request.get(field)?.u64()?;
+    if room == 0 || room >= asked {
+        return None;
+    }
+    let mut request = request.clone();
+    request.set(field, Raw::of(&room));
+    Some(request)
 }
 
 /// No tools means no choice among them (A26, D11).
@@ -91,7 +117,7 @@ fn bound_answer(request: &mut ChatRequest, profile: &Profile) -> Option<(u64, u6
         request.rename("max_tokens", profile.max_tokens_field);
     }
     let limit = profile.max_output?;
-    let field = ["max_completion_tokens", "max_tokens"].into_iter().find(|field| request.has(field))?;
+    let field = BOUNDS.into_iter().find(|field| request.has(field))?;
     let asked = request.get(field).filter(|raw| raw.kind() == Kind::Number)?.u64()?;
     if asked <= limit {
         return None;

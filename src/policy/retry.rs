@@ -43,7 +43,7 @@ pub fn verdict(policy: &Policy, error: &Error, failed: u32, chance: f64) -> Opti
 /// Whether a failure may be gone next time: no connection, or one that was closed before any
 /// answer; 408, 429, 500, 502, 503, 504, 529; an error at status 200. A silence of our own limit is
 /// not: whoever waited that long does not want to wait again.
-fn is_worth_it(error: &Error) -> bool {
+pub(super) fn is_worth_it(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::Unreachable | ErrorKind::RateLimited | ErrorKind::Overloaded => true,
         ErrorKind::TimedOut => matches!(error.status(), Some(408 | 504)),

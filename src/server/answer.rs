@@ -27,6 +27,9 @@ pub fn response(reply: Reply) -> Response {
         }
     }
     envelope::set_limits(headers, &reply.limits);
+    if reply.continuations > 0 {
+        headers.insert("x-iflow2api-continuations", HeaderValue::from(reply.continuations));
+    }
     if !reply.warnings.is_empty() {
         let text = reply.warnings.join("; ");
         headers.insert("x-iflow2api-warning", envelope::header_text(&text));

@@ -7,13 +7,16 @@ use super::log::Line;
 use super::payload::BodyLimit;
 use super::{Settings, ops};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gateway::Call;
+use crate::gateway::{Call, Mode};
 use futures_util::FutureExt as _;
 use poem::http::uri::PathAndQuery;
-use poem::http::{HeaderValue, Method, StatusCode, Uri, header};
+use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use poem::{Endpoint, IntoResponse as _, Request, Response};
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
+
+/// Whether a cut answer goes on, for one call.
+const CONTINUE_HEADER: &str = "x-iflow2api-continue";
 
 /// The endpoint around all routes.
 pub struct Front<E> {
@@ -29,7 +32,12 @@ impl<E: Endpoint<Output = Response>> Front<E> {
     }
 
     /// The answer of the routes, or the failure that keeps the request from them.
-    async fn answer(&self, request: Request, origin: &mut Option<HeaderValue>) -> Result<Response> {
+    async fn answer(
+        &self,
+        request: Request,
+        wish: Result<Option<Mode>>,
+        origin: &mut Option<HeaderValue>,
+    ) -> Result<Response> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         self.access.check_host(request.uri(), request.headers())?;
         *origin = self.access.check_origin(&method, &path, request.headers())?;
@@ -40,6 +48,7 @@ impl<E: Endpoint<Output = Response>> Front<E> {
             return Ok(response);
         }
         self.access.check_key(&path, request.headers())?;
+        wish?;
         match AssertUnwindSafe(self.routes.call(request)).catch_unwind().await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(envelope::from_poem(error, method.as_str(), &path)),
@@ -58,7 +67,9 @@ impl<E: Endpoint<Output = Response>> Endpoint for Front<E> {
         }
         let path = request.uri().path();
         let face = Face::of(path);
-        let call = Call::start();
+        let wish = continuation(request.headers());
+        let continuation = wish.as_ref().ok().copied().flatten();
+        let call = Call { continuation, ..Call::start() };
         let mut line = Line::new(call.clone(), face, path);
         if ops::is_quiet(request.method(), path) {
             line.silence();
@@ -68,7 +79,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Front<E> {
         request.set_data(self.limit);
 
         let mut origin = None;
-        let answer = self.answer(request, &mut origin).await;
+        let answer = self.answer(request, wish, &mut origin).await;
         let mut response = answer.unwrap_or_else(|error| {
             line.failed(&error);
             envelope::response(&error, face, &id)
@@ -86,6 +97,14 @@ impl<E: Endpoint<Output = Response>> Endpoint for Front<E> {
         response.set_body(poem::Body::from(body));
         Ok(response)
     }
+}
+
+/// Whether a cut answer is to go on, where the caller says so for this call (F02).
+fn continuation(headers: &HeaderMap) -> Result<Option<Mode>> {
+    let Some(value) = headers.get(CONTINUE_HEADER) else { return Ok(None) };
+    let mode = value.to_str().ok().and_then(|value| Mode::of(&value.trim().to_ascii_lowercase()));
+    let message = || format!("`{CONTINUE_HEADER}` must be one of `auto`, `always`, `off`");
+    mode.map(Some).ok_or_else(|| Error::invalid(CONTINUE_HEADER, message()))
 }
 
 /// The address that is meant where a base URL was written with `/v1` once too often, not at all, or
@@ -129,6 +148,9 @@ mod tests {
             allowed_origins: Vec::new(),
             max_body: 0,
             drain: Duration::ZERO,
+            body_time: Duration::from_secs(30),
+            body_time_per_mib: Duration::from_secs(1),
+            stall: Duration::from_secs(60),
         };
         let routes = poem::endpoint::make(|_| async { panic!("on purpose") as Response });
         let front = Front::new(&settings, routes);

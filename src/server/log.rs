@@ -78,6 +78,8 @@ impl Drop for Line {
             tokens_in = record.tokens_in,
             tokens_out = record.tokens_out,
             retries = record.retries,
+            continuations = record.continuations,
+            rescues = record.rescues,
             failure = record.failure.as_deref(),
             error = record.error.as_deref().map(clip),
             "call"

@@ -48,5 +48,6 @@ pub fn usage(usage: &openai::Usage) -> anthropic::Usage {
         output_tokens: usage.completion_tokens,
         cache_creation_input_tokens: 0,
         cache_read_input_tokens: cached,
+        iflow2api: usage.iflow2api,
     }
 }

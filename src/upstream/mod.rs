@@ -76,6 +76,19 @@ pub struct Upstream {
 /// Who hears that an upstream is asked again.
 pub type Retried<'a> = &'a (dyn Fn() + Send + Sync);
 
+/// One question to an upstream.
+#[derive(Clone)]
+pub struct Ask<'a> {
+    /// What is behind the base URL, such as `/chat/completions`.
+    pub path: &'a str,
+    /// The model's name there.
+    pub model: &'a str,
+    /// The request.
+    pub body: Bytes,
+    /// Who hears that it is asked again.
+    pub retried: Retried<'a>,
+}
+
 impl Upstream {
     /// Sets up a provider. Nothing is sent.
     ///
@@ -138,21 +151,16 @@ impl Upstream {
     /// # Errors
     /// What the provider's refusal means, `Unreachable`, `TimedOut`, or `BadAnswer` where the
     /// stream ends before it began; the last of these, where it was asked again.
-    pub async fn stream(&self, body: Bytes, retried: Retried<'_>) -> Result<Answered<FrameStream>> {
-        self.attempts.run(&self.name, retried, || self.open("/chat/completions", body.clone(), true)).await
+    pub async fn stream(&self, ask: Ask<'_>) -> Result<Answered<FrameStream>> {
+        self.attempts.run(&self.name, ask.retried, || self.open(ask.path, ask.body.clone(), true)).await
     }
 
     /// Asks for a stream of which we know nothing but its form.
     ///
     /// # Errors
     /// As [`Upstream::stream`], but for what the frames say.
-    pub async fn raw_stream(
-        &self,
-        path: &str,
-        body: Bytes,
-        retried: Retried<'_>,
-    ) -> Result<Answered<FrameStream>> {
-        self.attempts.run(&self.name, retried, || self.open(path, body.clone(), false)).await
+    pub async fn raw_stream(&self, ask: Ask<'_>) -> Result<Answered<FrameStream>> {
+        self.attempts.run(&self.name, ask.retried, || self.open(ask.path, ask.body.clone(), false)).await
     }
 
     /// One try. Where the frames are ours to read, an error in the first one still has a status to
@@ -190,22 +198,16 @@ impl Upstream {
     ///
     /// # Errors
     /// As [`Upstream::stream`], and what `read` says.
-    pub async fn complete<T>(
-        &self,
-        path: &str,
-        body: Bytes,
-        retried: Retried<'_>,
-        read: impl Fn(Bytes) -> Result<T>,
-    ) -> Result<Answered<T>> {
+    pub async fn complete<T>(&self, ask: Ask<'_>, read: impl Fn(Bytes) -> Result<T>) -> Result<Answered<T>> {
         let limit = self.timeouts.first_byte;
         let attempt = async || {
-            let response = tokio::time::timeout(limit, self.post(path, body.clone())).await;
+            let response = tokio::time::timeout(limit, self.post(ask.path, ask.body.clone())).await;
             let response = response.map_err(|_| self.silent(limit))??;
             let limits = failure::limits(response.headers());
             Ok(Answered { body: read(self.read_whole(response).await?)?, limits })
         };
         self.attempts
-            .run(&self.name, retried, || async { attempt().await.map_err(|error| self.mask(error)) })
+            .run(&self.name, ask.retried, || async { attempt().await.map_err(|error| self.mask(error)) })
             .await
     }
 
@@ -226,13 +228,22 @@ impl Upstream {
     async fn post(&self, path: &str, body: Bytes) -> Result<reqwest::Response> {
         let request = self
             .client
-            .post(format!("{}{path}", self.base_url))
+            .post(self.address(path))
             .header(reqwest::header::CONTENT_TYPE, "application/json")
             .header(reqwest::header::ACCEPT_ENCODING, "identity")
             .headers(self.headers.clone())
             .body(body);
         let response = request.send().await.map_err(|error| failure::of_transport(&self.name, error))?;
         self.accepted(response).await
+    }
+
+    /// Where a path is; what is below `/beta` stands beside `/v1` (DeepSeek).
+    fn address(&self, path: &str) -> String {
+        let base = &self.base_url;
+        match path.strip_prefix("/beta/") {
+            Some(path) => format!("{}/beta/{path}", base.strip_suffix("/v1").unwrap_or(base)),
+            None => format!("{base}{path}"),
+        }
     }
 
     async fn accepted(&self, response: reqwest::Response) -> Result<reqwest::Response> {

@@ -4,8 +4,10 @@
 mod chat;
 mod cli;
 mod config;
+mod continuation;
 mod demo;
 mod departure;
+mod faults;
 mod generated;
 mod golden;
 mod layers;

@@ -3,6 +3,7 @@
 
 mod anthropic;
 mod broken_streams;
+mod continuing;
 mod failures;
 mod fidelity;
 mod fitting;
@@ -13,6 +14,7 @@ mod log;
 mod own_answers;
 mod patience;
 mod repairs;
+mod rescue;
 mod retrying;
 mod start;
 mod validation;

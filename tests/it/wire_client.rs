@@ -25,6 +25,9 @@ pub fn settings() -> Settings {
         allowed_origins: vec!["https://app.example".to_owned()],
         max_body: 1024 * 1024,
         drain: Duration::from_secs(5),
+        body_time: Duration::from_secs(30),
+        body_time_per_mib: Duration::from_secs(1),
+        stall: Duration::from_secs(60),
     }
 }
 
@@ -126,5 +129,11 @@ fn empty_gateway() -> Gateway {
         default_model: None,
         models: Vec::new(),
         patience,
+        continuation: iflow2api::gateway::Rules {
+            mode: iflow2api::gateway::Mode::Off,
+            rounds: 0,
+            rescue: false,
+            again: false,
+        },
     })
 }

@@ -3,6 +3,7 @@
 //! Source: <https://docs.anthropic.com/en/docs/build-with-claude/streaming>.
 
 use crate::wire::json::Raw;
+use crate::wire::openai::Rounds;
 use crate::wire::sse::Frame;
 use serde::{Deserialize, Serialize};
 
@@ -186,6 +187,9 @@ pub struct Usage {
     pub cache_creation_input_tokens: u64,
     /// Tokens read from a cache.
     pub cache_read_input_tokens: u64,
+    /// Our own word for an answer of more than one round (F09).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iflow2api: Option<Rounds>,
 }
 
 /// The inner object of the error envelope.

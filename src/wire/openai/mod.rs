@@ -6,4 +6,4 @@ mod usage;
 
 pub use chunk::{Choice, Chunk, Content, Delta, FunctionDelta, Reading, ToolCallDelta};
 pub use request::ChatRequest;
-pub use usage::{CompletionDetails, PromptDetails, Usage};
+pub use usage::{CompletionDetails, PromptDetails, Rounds, Usage};

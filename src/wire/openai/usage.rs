@@ -1,6 +1,6 @@
 //! Token counts, in the words of the providers that have words of their own for them.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The tokens that a completion used. Absent and `null` counts are 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -23,6 +23,26 @@ pub struct Usage {
     /// DeepSeek's word for it.
     #[serde(default)]
     pub prompt_cache_hit_tokens: Option<u64>,
+    /// Our own word for an answer of more than one round (F09).
+    #[serde(default)]
+    pub iflow2api: Option<Rounds>,
+}
+
+/// What an answer of more than one round was really made of; a member of `usage` on both faces.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rounds {
+    /// How often it went on where it was cut.
+    pub continuations: u32,
+    /// How often it was taken up where it broke off.
+    pub rescues: u32,
+    /// The prompt tokens of all rounds.
+    pub billed_prompt_tokens: u64,
+    /// The completion tokens of all rounds.
+    pub billed_completion_tokens: u64,
+    /// Whether a round ended without its counts, so that ours stand for them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub estimated: bool,
 }
 
 /// Details of the prompt's tokens.

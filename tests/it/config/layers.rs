@@ -2,7 +2,9 @@
 
 use super::{Home, said, shown};
 use iflow2api::config::keys::{SETTINGS, UPSTREAM_SETTINGS, VARIABLES};
-use iflow2api::config::{self, Config, Paths, Retry, Server, Sources, Timeouts};
+use iflow2api::config::{
+    self, Circuit, Config, Context, Continuation, Paths, Retry, Server, Sources, Timeouts,
+};
 use iflow2api::error::ErrorKind;
 use iflow2api::secret::Secret;
 use std::collections::HashSet;
@@ -19,8 +21,14 @@ fn expected_defaults() -> Config {
             allowed_origins: Vec::new(),
             max_body: 32 * 1024 * 1024,
             drain: Duration::from_secs(30),
+            body_time: Duration::from_secs(30),
+            body_time_per_mib: Duration::from_secs(1),
+            stall: Duration::from_secs(60),
         },
         retry: Retry { retries: 3, delays: [1, 2, 3].map(Duration::from_secs).to_vec(), budget: 20 },
+        circuit: Circuit { failures: 5, wait: Duration::from_secs(5), longest_wait: Duration::from_secs(60) },
+        continuation: Continuation { mode: "auto".to_owned(), rounds: 5, rescue: "on".to_owned() },
+        context: Context { mode: "auto".to_owned(), keep_turns: 10 },
         timeout: Timeouts {
             connect: Duration::from_secs(10),
             first_byte: Duration::from_secs(600),
@@ -45,9 +53,20 @@ const EACH: &[(&str, &str, &str, &str)] = &[
     ("server.allowed_origins", "[\"https://a.example\"]", "https://a.example", "https://a.example"),
     ("server.max_body", "\"10MB\"", "10MB", "10MB"),
     ("server.drain", "\"1m30s\"", "1m30s", "1m30s"),
+    ("server.body_time", "\"5s\"", "5s", "5s"),
+    ("server.body_time_per_mib", "\"2s\"", "2s", "2s"),
+    ("server.stall", "\"7s\"", "7s", "7s"),
     ("retry.retries", "0", "0", "0"),
     ("retry.delays", "[\"10ms\", \"1m\"]", "10ms,1m", "10ms,1m"),
     ("retry.budget", "100", "100", "100"),
+    ("circuit.failures", "2", "2", "2"),
+    ("circuit.wait", "\"1s\"", "1s", "1s"),
+    ("circuit.longest_wait", "\"3s\"", "3s", "3s"),
+    ("continuation.mode", "\"always\"", "always", "always"),
+    ("continuation.rounds", "2", "2", "2"),
+    ("continuation.rescue", "\"off\"", "off", "off"),
+    ("context.mode", "\"window\"", "window", "window"),
+    ("context.keep_turns", "3", "3", "3"),
     ("timeout.connect", "\"500ms\"", "500ms", "500ms"),
     ("timeout.first_byte", "\"45h\"", "45h", "45h"),
     ("timeout.idle", "\"1d\"", "1d", "1d"),
@@ -65,7 +84,14 @@ fn expected_each() -> Config {
         allowed_origins: vec!["https://a.example".to_owned()],
         max_body: 10_000_000,
         drain: Duration::from_secs(90),
+        body_time: Duration::from_secs(5),
+        body_time_per_mib: Duration::from_secs(2),
+        stall: Duration::from_secs(7),
     };
+    config.circuit =
+        Circuit { failures: 2, wait: Duration::from_secs(1), longest_wait: Duration::from_secs(3) };
+    config.continuation = Continuation { mode: "always".to_owned(), rounds: 2, rescue: "off".to_owned() };
+    config.context = Context { mode: "window".to_owned(), keep_turns: 3 };
     config.timeout = Timeouts {
         connect: Duration::from_millis(500),
         first_byte: Duration::from_secs(45 * 3600),

@@ -14,6 +14,10 @@ fn upstream(name: &str, preset: &str, base_url: Option<&str>, key: Option<&str>)
         headers: Vec::new(),
         models: Vec::new(),
         max_output: None,
+        context_window: None,
+        prefix: None,
+        max_concurrent: None,
+        max_queue: None,
     }
 }
 

@@ -19,7 +19,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// The folders of one kind of vector, in order.
-fn cases(kind: &str) -> Vec<PathBuf> {
+pub fn cases(kind: &str) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(kind);
     let mut found: Vec<PathBuf> = std::fs::read_dir(root)
         .unwrap()
@@ -27,7 +27,7 @@ fn cases(kind: &str) -> Vec<PathBuf> {
         .filter(|path| path.is_dir())
         .collect();
     found.sort();
-    assert!(found.len() > 30, "the vectors are there");
+    assert!(found.len() > if kind == "continuation" { 1 } else { 30 }, "the vectors are there");
     found
 }
 

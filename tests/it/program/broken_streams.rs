@@ -13,7 +13,7 @@ async fn both(streams: &[Exchange], marks: [&str; 2]) -> Vec<[String; 2]> {
     let good = Exchange::stream([delta("{\"content\":\"ok\"}"), finish("stop"), DONE.into()].concat());
     let script = streams.iter().flat_map(|bad| [bad.clone(), good.clone(), bad.clone(), good.clone()]);
     let upstream = Upstream::start(script.collect::<Vec<_>>()).await;
-    let program = serve(&upstream).start().await;
+    let program = serve(&upstream).env("IFLOW2API_CONTINUATION_MODE", "off").start().await;
     let mut both = Vec::new();
     for stream in streams {
         let mut texts = [String::new(), String::new()];

@@ -11,7 +11,7 @@ const ASKS_USAGE: &str = r#"{"model":"m","messages":[{"role":"user","content":"h
 /// What a stream of this upstream becomes for this request.
 async fn relayed(request: &str, stream: impl AsRef<[u8]>) -> String {
     let upstream = Upstream::start([Exchange::stream(stream)]).await;
-    let program = serve(&upstream).start().await;
+    let program = serve(&upstream).env("IFLOW2API_CONTINUATION_MODE", "off").start().await;
     program.chat(request).await.text().await
 }
 
@@ -170,7 +170,8 @@ async fn finish_reasons_that_strict_clients_refuse_are_mapped_and_kept_beside() 
 
         let whole = super::WHOLE.replace("\"stop\"", &format!("\"{native}\""));
         let upstream = Upstream::start([Exchange::answer(200, whole)]).await;
-        let answer = serve(&upstream).start().await.chat(CHAT).await.json().await;
+        let program = serve(&upstream).env("IFLOW2API_CONTINUATION_MODE", "off").start().await;
+        let answer = program.chat(CHAT).await.json().await;
         let choice = &answer["choices"][0];
         assert_eq!(
             (&choice["finish_reason"], &choice["native_finish_reason"]),

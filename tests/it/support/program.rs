@@ -35,8 +35,8 @@ pub fn setup(arguments: &[&str]) -> Setup {
     ] {
         command.env(name, home.path().join(folder));
     }
-    // Scripts are exact; a test that wants retries says so.
-    command.env("IFLOW2API_RETRY_RETRIES", "0");
+    // Scripts are exact; a test that wants retries or rescues says so.
+    command.env("IFLOW2API_RETRY_RETRIES", "0").env("IFLOW2API_CONTINUATION_RESCUE", "off");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     Setup { home, command }
 }

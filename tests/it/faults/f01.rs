@@ -1,0 +1,1 @@
+//! F-1: the upstream is killed at every byte.

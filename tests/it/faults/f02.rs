@@ -1,0 +1,1 @@
+//! F-2: a stream is split at every byte.

@@ -1,0 +1,1 @@
+//! F-4: the upstream sends garbage.

@@ -1,0 +1,1 @@
+//! F-5: the upstream refuses for a while.

@@ -1,0 +1,1 @@
+//! F-6: the upstream is down for a while.

@@ -1,0 +1,1 @@
+//! F-8: the client reads nothing.

@@ -1,0 +1,1 @@
+//! F-15: the program is told to stop.

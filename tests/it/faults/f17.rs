@@ -1,0 +1,1 @@
+//! F-17: descriptors, names and certificates run out.

@@ -1,0 +1,1 @@
+//! F-18: a handler panics.
