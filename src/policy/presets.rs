@@ -1,6 +1,7 @@
 //! The built-in profiles. Each is from documentation, not tried, unless it says otherwise.
 
 use super::profile::Profile;
+use crate::dialect::{Dialect, Prefix};
 
 /// The names of all presets.
 pub const NAMES: [&str; 4] = ["openai", "iflow", "llamacpp", "demo"];
@@ -14,9 +15,12 @@ pub fn is_known(name: &str) -> bool {
 pub fn profile(name: &str) -> Profile {
     match name {
         "iflow" => iflow(),
-        "llamacpp" => {
-            Profile { id: "llamacpp", base_url: Some("http://127.0.0.1:8080/v1"), ..Profile::default() }
-        }
+        "llamacpp" => Profile {
+            id: "llamacpp",
+            base_url: Some("http://127.0.0.1:8080/v1"),
+            dialect: Dialect { prefix: Prefix::Trailing, ..Dialect::default() },
+            ..Profile::default()
+        },
         "demo" => Profile { id: "demo", ..Profile::default() },
         _ => Profile::default(),
     }

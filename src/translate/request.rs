@@ -69,6 +69,10 @@ pub fn messages_to_chat(request: &MessagesRequest, model: &str, dialect: &Dialec
     if let Some(format) = format {
         chat.set("response_format", format);
     }
+    if prefix.is_some() && matches!(dialect.prefix, Prefix::Vllm | Prefix::Trailing) {
+        // A template that thinks would begin with that, and llama.cpp refuses the two together.
+        chat.set("chat_template_kwargs", Raw::from_static(r#"{"enable_thinking":false}"#));
+    }
     if prefix.is_some() && dialect.prefix == Prefix::Vllm {
         chat.set("continue_final_message", Raw::from_static("true"));
         chat.set("add_generation_prompt", Raw::from_static("false"));

@@ -138,6 +138,13 @@ impl Answer {
             && !self.plan.stop_may_span(&self.text)
     }
 
+    /// A whole round without the answer that it was given to go on with: llama.cpp's server puts that first,
+    /// though not in streams (seen in its answers, xllamacpp 2026).
+    pub fn without_prefix<'a>(&self, round: &'a str) -> &'a str {
+        let repeats = self.plan.prefix == Prefix::Trailing;
+        round.strip_prefix(self.visible()).filter(|_| repeats).unwrap_or(round)
+    }
+
     fn visible(&self) -> &str {
         visible(&self.text, self.plan.inline_think)
     }

@@ -49,7 +49,7 @@ impl Pages {
     pub fn add(&mut self, body: &Bytes) {
         let (Some(mut joint), Some(page)) = (self.joint.take(), Page::read(body)) else { return };
         let text = super::plan::visible(&page.text, self.answer.plan.inline_think);
-        let new = joint.push(text) + &joint.finish();
+        let new = joint.push(self.answer.without_prefix(text)) + &joint.finish();
         self.answer.say(&new);
         self.answer.count(page.chunk.usage);
         self.content.push_str(&new);
