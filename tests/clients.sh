@@ -164,6 +164,9 @@ start llama "$python" "$scripts/llama_server.py" "$home/model"
 llama=$address
 start serve-llama "${gateway[@]}" "$binary" serve --upstream "$llama" --port 0
 step llama_python "${client[@]}" GATEWAY_URL="$address" "$python" "$scripts/llama_python.py"
+printf '[upstream.llamacpp]\nbase_url = "%s"\nmax_output = 8\n' "$llama" >"$work/pages.toml"
+start serve-pages "${gateway[@]}" "$binary" --config "$work/pages.toml" serve --port 0
+step pages_python "${client[@]}" GATEWAY_URL="$address" LLAMA_URL="$llama" "$python" "$scripts/pages_python.py"
 # shellcheck disable=SC2016
 # Neither keys nor prompts nor answers belong into a log.
 step logs bash -c '! grep -HnE "test-key|a-caller-key|Say hello|Hello from the scripted" "$0"/serve*.server.log &&
