@@ -6,10 +6,13 @@ use crate::demo::{self, Demo};
 use crate::dialect::Prefix;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{Gateway, Mode, Patience, Rules, Settings};
-use crate::policy::presets;
 use crate::policy::retry::Policy;
-use crate::upstream::{Address, Timeouts, Upstream};
+use crate::policy::{circuit, presets};
+use crate::upstream::{Address, Manners, Timeouts, Upstream};
 use std::sync::Arc;
+
+/// How many calls may wait for their turn at an upstream that says nothing else. Chosen: a team's worth.
+const USUAL_QUEUE: usize = 100;
 
 /// A gateway, and the demo upstream where one was asked for. Dropping it stops the demo.
 pub struct Core {
@@ -52,12 +55,18 @@ pub async fn core(config: &Config, demo: bool) -> Result<Core> {
         delays: config.retry.delays.clone(),
         budget_percent: config.retry.budget,
     };
+    let circuit = circuit::Rules {
+        failures: config.circuit.failures,
+        wait: config.circuit.wait,
+        longest_wait: config.circuit.longest_wait,
+    };
+    let manners = Manners { timeouts, retry, circuit, max_concurrent: None, max_queue: USUAL_QUEUE };
     let mut upstreams = Vec::new();
     let mut models = Vec::new();
     if let Some(demo) = &demo {
         let address =
             Address { name: "demo".to_owned(), base_url: demo.base_url(), key: None, headers: Vec::new() };
-        upstreams.push(Upstream::new(address, presets::profile("demo"), timeouts, retry.clone())?);
+        upstreams.push(Upstream::new(address, presets::profile("demo"), manners.clone())?);
         models.push(Vec::new());
     }
     let default = config.default_upstream.as_deref();
@@ -80,7 +89,13 @@ pub async fn core(config: &Config, demo: bool) -> Result<Core> {
             key: configured.key.clone(),
             headers: configured.headers.clone(),
         };
-        upstreams.push(Upstream::new(address, profile, timeouts, retry.clone())?);
+        let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let manners = Manners {
+            max_concurrent: configured.max_concurrent.map(count),
+            max_queue: configured.max_queue.map_or(USUAL_QUEUE, count),
+            ..manners.clone()
+        };
+        upstreams.push(Upstream::new(address, profile, manners)?);
         models.push(configured.models.clone());
     }
     let default_model = match &demo {

@@ -3,20 +3,42 @@
 
 use super::flow::{self, Opening};
 use super::route::Route;
-use super::{Call, Gateway};
+use super::{Call, Gateway, Meter};
 use crate::error::{Error, Result};
 use crate::policy::request;
-use crate::upstream::{Answered, Ask, FrameStream};
+use crate::upstream::{Answered, Ask, FrameStream, Place};
 use crate::wire::openai::ChatRequest;
 use bytes::Bytes;
 use futures_util::stream::StreamExt as _;
+use std::sync::{Arc, OnceLock};
 
 /// What a provider's headers say of its limits.
 pub(super) type Limits = Vec<(String, String)>;
 
-/// The frames of a stream that is open, or of one that will be; and whether it is late, when its
-/// headers come too late to be told.
-pub(super) type Opened = (FrameStream, Limits, bool);
+/// A stream that is open, or will be.
+pub(super) struct Opened {
+    /// Its frames.
+    pub frames: FrameStream,
+    /// What the provider's headers say of its limits.
+    pub limits: Limits,
+    /// Whether it is late, when its headers come too late to be told.
+    pub late: bool,
+    /// The call's place at the upstream, to be held until the answer has ended.
+    pub place: Held,
+}
+
+/// A place that a call has, or will have.
+pub(super) type Held = Arc<OnceLock<Place>>;
+
+/// Waits for a place at the upstream.
+///
+/// # Errors
+/// As [`Upstream::admit`](crate::upstream::Upstream::admit).
+pub(super) async fn admit(route: &Route, meter: &Meter) -> Result<Place> {
+    let place = route.upstream.admit().await?;
+    meter.note(|record| record.queued = place.waited);
+    Ok(place)
+}
 
 /// Asks for a whole answer, whose body `read` judges.
 ///
@@ -63,9 +85,15 @@ impl Gateway {
         request: ChatRequest,
         call: &Call,
     ) -> Result<Opened> {
-        let Route { upstream, model } = route.clone();
+        let route = route.clone();
         let meter = call.meter.clone();
+        let place = Held::default();
+        let held = Arc::clone(&place);
         let opening = async move {
+            let admitted = admit(&route, &meter).await?;
+            // Nobody else sets it.
+            let _ = held.set(admitted);
+            let Route { upstream, model } = route;
             let retried = || meter.retried();
             let ask = |request: &ChatRequest| Ask {
                 path: request::path(request),
@@ -88,11 +116,11 @@ impl Gateway {
                 meter.first_byte();
             }
         });
-        Ok((noted.boxed(), limits, late))
+        Ok(Opened { frames: noted.boxed(), limits, late, place })
     }
 }
 
-fn opened(opening: Opening<Answered<FrameStream>>) -> Opened {
+fn opened(opening: Opening<Answered<FrameStream>>) -> (FrameStream, Limits, bool) {
     match opening {
         Opening::Open(Answered { body, limits }) => (body, limits, false),
         Opening::Late(opening) => {

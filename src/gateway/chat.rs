@@ -1,6 +1,6 @@
 //! A call on the OpenAI face.
 
-use super::ask::{self, Limits};
+use super::ask::{self, Limits, Opened};
 use super::continuation::{read_on, turn_pages};
 use super::count::off_executor;
 use super::flow;
@@ -54,6 +54,7 @@ impl Gateway {
             upstream: route.upstream.name().to_owned(),
             model: route.model,
             limits,
+            queued: call.meter.queued(),
             continuations,
             warnings: Vec::new(),
         })
@@ -67,6 +68,7 @@ impl Gateway {
         plan: Option<Plan>,
         call: &Call,
     ) -> Result<((Answer, Limits), u32)> {
+        let _place = ask::admit(route, &call.meter).await?;
         let read = |body| relay::whole(&asked, body);
         let Answered { body: mut whole, limits } = ask::complete(route, &request, call, read).await?;
         call.meter.first_byte();
@@ -94,10 +96,11 @@ impl Gateway {
         plan: Option<Plan>,
         call: &Call,
     ) -> Result<(Answer, Limits)> {
-        let (frames, limits, late) = self.open_stream(route, request, call).await?;
+        let Opened { frames, limits, late, place } = self.open_stream(route, request, call).await?;
         let items = read_on(frames, plan, route, call);
         let call = call.clone();
         let relayed = flow::drive(items, Relay::new(asked), move |relay, failed| {
+            drop(place);
             note_usage(&call, relay.usage());
             call.meter.said_all(failed);
         });

@@ -1,6 +1,6 @@
 //! A call on the Anthropic face.
 
-use super::ask::{self, Limits};
+use super::ask::{self, Limits, Opened};
 use super::continuation::{read_on, turn_pages};
 use super::count::off_executor;
 use super::flow;
@@ -57,7 +57,8 @@ impl Gateway {
             (false, true) => (self.message_stream(prepared, call).await?, 0),
             (false, false) => self.whole_message(prepared, call).await?,
         };
-        Ok(Reply { answer, upstream, model, limits, continuations, warnings })
+        let queued = call.meter.queued();
+        Ok(Reply { answer, upstream, model, limits, queued, continuations, warnings })
     }
 
     /// How many input tokens a request has, by our own estimate (H01).
@@ -89,7 +90,7 @@ impl Gateway {
         let Prepared { route, request, mut echo, seed, asked, .. } = prepared;
         let counted = self.counter.count(echo.vocabulary, &request);
         let plan = self.plan(&request, &route, asked, call);
-        let (frames, limits, late) = self.open_stream(&route, request, call).await?;
+        let Opened { frames, limits, late, place } = self.open_stream(&route, request, call).await?;
         let inline_think = route.upstream.profile().inline_think;
         let steps = Then::new(CallFilter::new(seed), ThinkingFilter::new(inline_think));
         echo.input_tokens = counted.await?;
@@ -102,6 +103,7 @@ impl Gateway {
         let readings = items.map(|item| item.map(|(_, reading)| reading));
         let call = call.clone();
         let events = flow::drive(readings, Then::new(steps, stream), move |steps, failed| {
+            drop(place);
             note(&call, steps.second().usage());
             call.meter.said_all(failed);
         });
@@ -113,6 +115,7 @@ impl Gateway {
     async fn whole_message(&self, prepared: Prepared, call: &Call) -> Result<((Answer, Limits), u32)> {
         let Prepared { route, request, mut echo, seed, asked, .. } = prepared;
         let plan = self.plan(&request, &route, asked, call);
+        let _place = ask::admit(&route, &call.meter).await?;
         let name = route.upstream.name();
         let read = |body| Ok((policy::failure::read_whole(name, &body)?, body));
         let Answered { body: (mut completion, body), limits } =

@@ -18,6 +18,8 @@ pub struct Record {
     pub tokens_in: Option<u64>,
     /// Completion tokens, reasoning included.
     pub tokens_out: Option<u64>,
+    /// How long the call waited for a place at the upstream, where calls have to.
+    pub queued: Option<Duration>,
     /// How often the upstream was asked again.
     pub retries: u32,
     /// How often an answer that was cut went on.
@@ -89,6 +91,11 @@ impl Meter {
         if let Some(error) = failed {
             self.failed(error);
         }
+    }
+
+    /// How long the call waited for a place at the upstream, as far as that is known by now.
+    pub fn queued(&self) -> Option<Duration> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).queued
     }
 
     /// What is known by now.

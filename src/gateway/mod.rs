@@ -1,9 +1,10 @@
 //! One call from end to end: route, translate, send, meter, answer.
 
-use crate::upstream::Upstream;
+use crate::upstream::{self, Upstream};
 use crate::wire::sse::Frame;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
+use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,6 +72,8 @@ pub struct Reply {
     pub model: String,
     /// What the provider's headers say of its limits (C05).
     pub limits: Vec<(String, String)>,
+    /// How long the call waited for a place at the upstream, where calls have to (`x-iflow2api-queue-ms`).
+    pub queued: Option<Duration>,
     /// How often a whole answer went on (`x-iflow2api-continuations`); streams say it in their usage.
     pub continuations: u32,
     /// What was changed on the way, as a person would want to know (`x-iflow2api-warning`).
@@ -84,6 +87,33 @@ pub enum Passthrough {
     Embeddings,
     /// `/v1/completions`
     Completions,
+}
+
+/// Whether calls may go to an upstream or a model now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Health {
+    /// Its name.
+    pub name: String,
+    /// `closed` where they may, `open` where they may not, `probing` while one call tries.
+    pub state: &'static str,
+    /// In how many seconds one may try next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_in_seconds: Option<u64>,
+    /// The models to which they may not go.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<Health>,
+}
+
+impl Health {
+    /// Whether calls are kept from it, or from one of its models.
+    pub fn is_troubled(&self) -> bool {
+        self.state != "closed" || !self.models.is_empty()
+    }
+
+    fn new(name: String, health: upstream::Health, models: Vec<Self>) -> Self {
+        let retry_in_seconds = health.retry_in.map(|wait| wait.as_secs_f64().ceil() as u64);
+        Self { name, state: health.state, retry_in_seconds, models }
+    }
 }
 
 /// How long a caller is kept waiting in silence.
@@ -132,6 +162,17 @@ impl Gateway {
             continuation: settings.continuation,
             counter: count::Counter::default(),
         }
+    }
+
+    /// Whether calls may go to each upstream now.
+    pub fn health(&self) -> Vec<Health> {
+        let health = |offer: &models::Offer| {
+            let (own, models) = offer.upstream.health();
+            let upstream = offer.upstream.name().to_owned();
+            let models = models.into_iter().map(|(model, health)| Health::new(model, health, Vec::new()));
+            Health::new(upstream, own, models.collect())
+        };
+        self.upstreams.iter().map(health).collect()
     }
 
     /// The default upstream's name, if there is any.

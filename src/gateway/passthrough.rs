@@ -1,6 +1,6 @@
 //! Bodies that no rule touches but the model's name: embeddings and plain completions.
 
-use super::{Answer, Call, Gateway, Passthrough, Reply, flow};
+use super::{Answer, Call, Gateway, Passthrough, Reply, ask, flow};
 use crate::error::Result;
 use crate::upstream::{Answered, Ask};
 use crate::wire::json::{Members, Raw};
@@ -33,11 +33,12 @@ impl Gateway {
             members.to_raw().bytes()
         };
         let stream = members.get("stream").and_then(Raw::bool) == Some(true);
+        let place = ask::admit(&route, &call.meter).await?;
         let retried = || call.meter.retried();
         let ask = Ask { path: path.path(), model: &route.model, body, retried: &retried };
         let (answer, limits) = if stream {
             let Answered { body: frames, limits } = route.upstream.raw_stream(ask).await?;
-            let frames = frames.scan((), |(), frame| std::future::ready(frame.ok()));
+            let frames = frames.scan(place, |_, frame| std::future::ready(frame.ok()));
             let sign = Frame::comment(": keep-alive\n\n");
             (Answer::Stream(flow::keep_alive(frames, self.patience.ping, sign)), limits)
         } else {
@@ -50,6 +51,7 @@ impl Gateway {
             upstream: route.upstream.name().to_owned(),
             model: route.model,
             limits,
+            queued: call.meter.queued(),
             continuations: 0,
             warnings: Vec::new(),
         })

@@ -1,6 +1,7 @@
 //! The provider's habits as rules; pure.
 
 pub mod calls;
+pub mod circuit;
 pub mod continuation;
 pub mod failure;
 mod overflow;

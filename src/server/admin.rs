@@ -2,7 +2,7 @@
 //! whole; it has no script and takes no input.
 
 use super::State;
-use crate::gateway::ModelEntry;
+use crate::gateway::{Health, ModelEntry};
 use std::fmt::Write as _;
 
 /// What the page may load: its own style, nothing else.
@@ -41,6 +41,9 @@ pub fn page(state: &State, models: &[ModelEntry]) -> String {
         // Writing to a `String` cannot fail.
         let _ = writeln!(html, "<tr><th scope=\"row\">{name}</th><td>{value}</td></tr>");
     }
+    for upstream in state.gateway.health().iter().filter(|upstream| upstream.is_troubled()) {
+        let _ = writeln!(html, "<tr><th scope=\"row\">Left alone</th><td>{}</td></tr>", trouble(upstream));
+    }
     html.push_str("</table>\n<h2>Point a client here</h2>\n");
     for (name, text) in clients(&base, model, !state.settings.keys.is_empty()) {
         let _ = write!(html, "<h3>{name}</h3>\n<pre>{}</pre>\n", escape(&text));
@@ -66,6 +69,17 @@ const HEAD: &str = "<!doctype html>
 <h1>iflow2api</h1>
 <table>
 ";
+
+/// What keeps calls from an upstream or its models, in words.
+fn trouble(upstream: &Health) -> String {
+    let troubled =
+        std::iter::once(upstream).chain(&upstream.models).filter(|health| health.state != "closed");
+    let words = troubled.map(|health| {
+        let next = health.retry_in_seconds.map(|seconds| format!(", tried again in {seconds} s"));
+        format!("<code>{}</code>: circuit {}{}", escape(&health.name), health.state, next.unwrap_or_default())
+    });
+    words.collect::<Vec<_>>().join("<br>")
+}
 
 /// What to set in each client.
 fn clients(base: &str, model: &str, keyed: bool) -> [(&'static str, String); 3] {

@@ -27,6 +27,10 @@ pub fn response(reply: Reply) -> Response {
         }
     }
     envelope::set_limits(headers, &reply.limits);
+    if let Some(queued) = reply.queued {
+        let milliseconds = u64::try_from(queued.as_millis()).unwrap_or(u64::MAX);
+        headers.insert("x-iflow2api-queue-ms", HeaderValue::from(milliseconds));
+    }
     if reply.continuations > 0 {
         headers.insert("x-iflow2api-continuations", HeaderValue::from(reply.continuations));
     }

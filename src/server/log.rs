@@ -77,6 +77,7 @@ impl Drop for Line {
             total_ms = milliseconds(self.call.meter.elapsed()),
             tokens_in = record.tokens_in,
             tokens_out = record.tokens_out,
+            queue_ms = record.queued.map(milliseconds),
             retries = record.retries,
             continuations = record.continuations,
             rescues = record.rescues,

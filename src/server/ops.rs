@@ -70,10 +70,34 @@ impl Ops {
 /// Whether the server lives.
 #[derive(Debug, Object)]
 pub struct Health {
+    /// `ok`
+    pub status: String,
+    /// The version of iflow2api.
+    pub version: String,
+}
+
+/// Whether the server takes calls, and where they may go.
+#[derive(Debug, Object)]
+pub struct Readiness {
     /// `ok`, or `draining` after the stop was asked for.
     pub status: String,
     /// The version of iflow2api.
     pub version: String,
+    /// The upstreams.
+    pub upstreams: Vec<Circuit>,
+}
+
+/// Whether calls may go to an upstream or a model now.
+#[derive(Debug, Object)]
+pub struct Circuit {
+    /// Its name.
+    pub name: String,
+    /// `closed` where they may, `open` where they may not, `probing` while one call tries.
+    pub state: String,
+    /// In how many seconds one may try next.
+    pub retry_in_seconds: Option<u64>,
+    /// The models to which they may not go.
+    pub models: Option<Vec<Circuit>>,
 }
 
 /// What this server is.
@@ -103,14 +127,20 @@ impl Ops {
 
     /// See whether the server takes calls
     ///
-    /// 503 while it drains.
+    /// 503 while it drains. An upstream that is left alone for a while because it failed is shown, and
+    /// changes nothing else: the server itself is ready.
     #[oai(path = "/readyz", method = "get", operation_id = "readiness")]
-    async fn readiness(&self) -> Described<Whole<Health>, Plain> {
-        if !self.state.is_draining() {
-            return Described::new(self.status("ok"));
+    async fn readiness(&self) -> Described<Whole<Readiness>, Plain> {
+        let draining = self.state.is_draining();
+        let body = json!({
+            "status": if draining { "draining" } else { "ok" },
+            "version": self.state.info.version,
+            "upstreams": self.state.gateway.health(),
+        });
+        let mut response = answer::json(body.to_string());
+        if draining {
+            response.set_status(StatusCode::SERVICE_UNAVAILABLE);
         }
-        let mut response = self.status("draining");
-        response.set_status(StatusCode::SERVICE_UNAVAILABLE);
         Described::new(response)
     }
 

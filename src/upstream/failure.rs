@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A request that got no answer, or an answer that broke off.
 pub fn of_transport(name: &str, error: reqwest::Error) -> Error {
@@ -46,12 +46,60 @@ pub fn limits(headers: &HeaderMap) -> Vec<(String, String)> {
     told.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))).collect()
 }
 
-/// When the provider says to come back: `retry-after-ms`, or seconds (C05).
-pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &str| headers.get(name)?.to_str().ok();
-    if let Some(milliseconds) = text("retry-after-ms").and_then(|text| text.trim().parse().ok()) {
-        return Some(Duration::from_millis(milliseconds));
+/// When the provider says to come back, counted from `now`: `retry-after-ms`, or `retry-after` in
+/// seconds or as a date (C05). A date that has passed is now; what is neither says nothing.
+pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = |name: &str| Some(headers.get(name)?.to_str().ok()?.trim());
+    let milliseconds = text("retry-after-ms").and_then(|text| text.parse().ok());
+    milliseconds.map(Duration::from_millis).or_else(|| read_wait(text(RETRY_AFTER.as_str())?, now))
+}
+
+fn read_wait(text: &str, now: SystemTime) -> Option<Duration> {
+    if let Ok(seconds) = text.parse::<f64>() {
+        // What is longer than any clock is as long as can be.
+        let longest = Duration::from_secs(u32::MAX.into());
+        return (seconds >= 0.0)
+            .then(|| Duration::try_from_secs_f64(seconds).unwrap_or(longest).min(longest));
     }
-    let seconds: f64 = text(RETRY_AFTER.as_str())?.trim().parse().ok()?;
-    Duration::try_from_secs_f64(seconds).ok()
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(now).unwrap_or(Duration::ZERO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn waits_are_read_in_every_form() {
+        let now = httpdate::parse_http_date("Mon, 23 Nov 2026 01:00:00 GMT").unwrap();
+        for (text, seconds) in [
+            ("0", Some(0.0)),
+            ("2", Some(2.0)),
+            ("1.5", Some(1.5)),
+            ("1000000000", Some(1e9)),
+            ("1e99", Some(f64::from(u32::MAX))),
+            ("-1", None),
+            ("NaN", None),
+            ("soon", None),
+            ("", None),
+            ("Mon, 23 Nov 2026 01:00:30 GMT", Some(30.0)),
+            ("Mon, 23 Nov 2026 00:59:00 GMT", Some(0.0)),
+            ("Monday, 23-Nov-26 01:00:30 GMT", Some(30.0)),
+            ("Mon, 23 Nov 2026 01:00:30 CET", None),
+        ] {
+            assert_eq!(read_wait(text, now), seconds.map(Duration::from_secs_f64), "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn no_text_of_a_header_is_fatal(text in "[ -~]{0,40}|[0-9.eE+-]{0,12}") {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, text.parse().unwrap());
+            retry_after(&headers, SystemTime::UNIX_EPOCH);
+        }
+    }
 }

@@ -2,22 +2,28 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy;
+use crate::policy::circuit;
 use crate::policy::profile::Profile;
 use crate::policy::retry::Policy;
 use crate::secret::Secret;
 use crate::wire::openai::Reading;
 use crate::wire::sse::Frame;
+use admission::Admission;
 use attempt::Attempts;
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt as _};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+mod admission;
 mod attempt;
 mod client;
 mod failure;
 mod frames;
 pub mod silence;
+
+pub use admission::Place;
+pub use attempt::Health;
 
 /// Events of a provider, and how they fail. Dropping it closes the connection.
 pub type FrameStream = BoxStream<'static, Result<Frame>>;
@@ -48,6 +54,21 @@ pub struct Timeouts {
     pub idle: Duration,
 }
 
+/// How a provider is treated.
+#[derive(Debug, Clone)]
+pub struct Manners {
+    /// How long it may be silent.
+    pub timeouts: Timeouts,
+    /// Whether and when it is asked again.
+    pub retry: Policy,
+    /// When it is left alone.
+    pub circuit: circuit::Rules,
+    /// How many calls it gets at once; `None` for any number.
+    pub max_concurrent: Option<usize>,
+    /// How many calls may wait for their turn.
+    pub max_queue: usize,
+}
+
 /// What is needed to reach one provider.
 #[derive(Debug, Clone)]
 pub struct Address {
@@ -70,6 +91,7 @@ pub struct Upstream {
     profile: Profile,
     timeouts: Timeouts,
     attempts: Attempts,
+    admission: Admission,
     client: reqwest::Client,
 }
 
@@ -95,7 +117,8 @@ impl Upstream {
     /// # Errors
     /// `Usage` where a header or the key cannot be sent, or where an https address meets a machine
     /// without CA certificates.
-    pub fn new(address: Address, profile: Profile, timeouts: Timeouts, retry: Policy) -> Result<Self> {
+    pub fn new(address: Address, profile: Profile, manners: Manners) -> Result<Self> {
+        let Manners { timeouts, retry, circuit, max_concurrent, max_queue } = manners;
         let Address { name, base_url, key, headers } = address;
         let mut sent = HeaderMap::new();
         for (header, value) in headers {
@@ -125,7 +148,8 @@ impl Upstream {
             headers: sent,
             profile,
             timeouts,
-            attempts: Attempts::new(retry),
+            attempts: Attempts::new(retry, circuit),
+            admission: Admission::new(max_concurrent, max_queue),
             client,
         })
     }
@@ -145,6 +169,20 @@ impl Upstream {
         &self.base_url
     }
 
+    /// Whether calls may go to it now, and to which of its models they may not.
+    pub fn health(&self) -> (Health, Vec<(String, Health)>) {
+        self.attempts.health()
+    }
+
+    /// Waits for a place among the calls that it gets at once; one call has one place, however often it
+    /// asks. Dropping the future leaves the queue.
+    ///
+    /// # Errors
+    /// `RateLimited` where the queue is full, or the wait longer than the first byte may take.
+    pub async fn admit(&self) -> Result<Place> {
+        self.admission.enter(&self.name, self.timeouts.first_byte).await
+    }
+
     /// Asks for a stream. Returns once its first frame is here, so that a failure before it can be
     /// retried or answered with a status (B29). Dropping the future drops the request.
     ///
@@ -152,7 +190,9 @@ impl Upstream {
     /// What the provider's refusal means, `Unreachable`, `TimedOut`, or `BadAnswer` where the
     /// stream ends before it began; the last of these, where it was asked again.
     pub async fn stream(&self, ask: Ask<'_>) -> Result<Answered<FrameStream>> {
-        self.attempts.run(&self.name, ask.retried, || self.open(ask.path, ask.body.clone(), true)).await
+        self.attempts
+            .run(&self.name, ask.model, ask.retried, || self.open(ask.path, ask.body.clone(), true))
+            .await
     }
 
     /// Asks for a stream of which we know nothing but its form.
@@ -160,7 +200,9 @@ impl Upstream {
     /// # Errors
     /// As [`Upstream::stream`], but for what the frames say.
     pub async fn raw_stream(&self, ask: Ask<'_>) -> Result<Answered<FrameStream>> {
-        self.attempts.run(&self.name, ask.retried, || self.open(ask.path, ask.body.clone(), false)).await
+        self.attempts
+            .run(&self.name, ask.model, ask.retried, || self.open(ask.path, ask.body.clone(), false))
+            .await
     }
 
     /// One try. Where the frames are ours to read, an error in the first one still has a status to
@@ -207,7 +249,9 @@ impl Upstream {
             Ok(Answered { body: read(self.read_whole(response).await?)?, limits })
         };
         self.attempts
-            .run(&self.name, ask.retried, || async { attempt().await.map_err(|error| self.mask(error)) })
+            .run(&self.name, ask.model, ask.retried, || async {
+                attempt().await.map_err(|error| self.mask(error))
+            })
             .await
     }
 
@@ -251,7 +295,7 @@ impl Upstream {
         if status.is_success() {
             return Ok(response);
         }
-        let retry_after = failure::retry_after(response.headers());
+        let retry_after = failure::retry_after(response.headers(), SystemTime::now());
         let limits = failure::limits(response.headers());
         let body = frames::read_bounded(&self.name, response, MAX_REFUSAL_BYTES, REFUSAL_WAIT);
         let body =

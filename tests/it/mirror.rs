@@ -5,6 +5,7 @@ use iflow2api::wire::anthropic::{
     Block, BlockDelta, Event, Failure, Message, MessageDelta, StopDetails, Usage,
 };
 use iflow2api::wire::json::Raw;
+use iflow2api::wire::openai::Rounds;
 use serde_json::Value;
 
 /// Every sort of event, with every member set.
@@ -25,6 +26,8 @@ fn events() -> Vec<Event> {
         BlockDelta::SignatureDelta { signature: "x".to_owned() },
         BlockDelta::InputJsonDelta { partial_json: "x".to_owned() },
     ];
+    let rounds = Rounds { estimated: true, ..Rounds::default() };
+    let usage = Usage { iflow2api: Some(rounds), ..Usage::default() };
     let message = Message {
         id: "msg_x".to_owned(),
         kind: "message".to_owned(),
@@ -34,7 +37,7 @@ fn events() -> Vec<Event> {
         stop_reason: Some("end_turn".to_owned()),
         stop_sequence: Some("x".to_owned()),
         stop_details: Some(details.clone()),
-        usage: Usage::default(),
+        usage,
     };
     let end = MessageDelta {
         stop_reason: "refusal".to_owned(),

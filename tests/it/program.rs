@@ -1,6 +1,7 @@
 //! The spawned program against the fake upstream, both faces: what joins the layers, seen from both
 //! ends of the wire.
 
+mod admission;
 mod anthropic;
 mod broken_streams;
 mod continuing;
@@ -20,10 +21,10 @@ mod start;
 mod validation;
 
 /// A whole answer of an upstream.
-const WHOLE: &str = r#"{"id":"c1","object":"chat.completion","created":1,"model":"glm-4.7","choices":[{"index":0,"message":{"role":"assistant","content":"Hello!"},"finish_reason":"stop"}],"usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14}}"#;
+pub const WHOLE: &str = r#"{"id":"c1","object":"chat.completion","created":1,"model":"glm-4.7","choices":[{"index":0,"message":{"role":"assistant","content":"Hello!"},"finish_reason":"stop"}],"usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14}}"#;
 
 /// A streamed answer of an upstream, with usage.
-const STREAM: &str = concat!(
+pub const STREAM: &str = concat!(
     r#"data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"glm-4.7","choices":[{"index":0,"delta":{"role":"assistant","content":"Hel"},"finish_reason":null}]}"#,
     "\n\n",
     r#"data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"glm-4.7","choices":[{"index":0,"delta":{"content":"lo!"},"finish_reason":null}]}"#,
@@ -56,11 +57,11 @@ fn finish(reason: &str) -> String {
 const DONE: &str = "data: [DONE]\n\n";
 
 /// The least request of the OpenAI face.
-const CHAT: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
+pub const CHAT: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
 /// The same, streamed.
-const CHAT_STREAM: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+pub const CHAT_STREAM: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
 /// The least request of the Anthropic face.
-const MESSAGES: &str = r#"{"model":"m","max_tokens":64,"messages":[{"role":"user","content":"hi"}]}"#;
+pub const MESSAGES: &str = r#"{"model":"m","max_tokens":64,"messages":[{"role":"user","content":"hi"}]}"#;
 /// The same, streamed.
-const MESSAGES_STREAM: &str =
+pub const MESSAGES_STREAM: &str =
     r#"{"model":"m","max_tokens":64,"messages":[{"role":"user","content":"hi"}],"stream":true}"#;

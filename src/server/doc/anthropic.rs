@@ -246,8 +246,25 @@ pub struct Usage {
     pub output_tokens: u64,
     /// What was read from a cache.
     pub cache_read_input_tokens: Option<u64>,
+    /// What an answer of more than one round was made of.
+    pub iflow2api: Option<Rounds>,
     /// What was written to a cache.
     pub cache_creation_input_tokens: Option<u64>,
+}
+
+/// What an answer of more than one round was made of.
+#[derive(Debug, Object)]
+pub struct Rounds {
+    /// How often it went on where it was cut.
+    pub continuations: u32,
+    /// How often it was taken up where it broke off.
+    pub rescues: u32,
+    /// The prompt tokens of all rounds.
+    pub billed_prompt_tokens: u64,
+    /// The completion tokens of all rounds.
+    pub billed_completion_tokens: u64,
+    /// Whether counts of ours stand for those of a round that broke off.
+    pub estimated: Option<bool>,
 }
 
 /// One event of an answer; its `type` is also the event's name.

@@ -1,0 +1,403 @@
+//! When an upstream that keeps failing is left alone, and when one call may try it again. The clock is
+//! the caller's: times are lengths since some fixed moment.
+
+use crate::error::{Error, ErrorKind};
+use std::time::Duration;
+
+/// What a caller is told to wait where another call is trying the upstream just now.
+const PROBE_WAIT: Duration = Duration::from_secs(1);
+/// Of how many models it is remembered that they fail. Chosen: callers can make names up.
+const MAX_MODELS: usize = 256;
+
+/// What the settings say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// After how many failures in a row an upstream is left alone; 0 for never.
+    pub failures: u32,
+    /// How long, before one call tries it; doubles with each failure of that.
+    pub wait: Duration,
+    /// How long at the most.
+    pub longest_wait: Duration,
+}
+
+/// Whom a failure counts against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The upstream: it could not be reached, or did not answer in time.
+    Upstream,
+    /// The upstream with this model: 502, 503, 504, 529.
+    Model,
+    /// Nobody: a bad request often looks like a 500, and a 429 has its own clock.
+    Nobody,
+    /// Nobody, and the upstream lives: it has judged the request.
+    Lives,
+}
+
+impl Blame {
+    /// Whom this failure counts against.
+    pub fn of(error: &Error) -> Self {
+        match (error.kind(), error.status()) {
+            (ErrorKind::Unreachable, _) | (ErrorKind::TimedOut, None) => Self::Upstream,
+            (ErrorKind::TimedOut, Some(504)) | (ErrorKind::Overloaded, _) => Self::Model,
+            (ErrorKind::BadAnswer, Some(502)) => Self::Model,
+            (
+                ErrorKind::InvalidRequest
+                | ErrorKind::PromptTooLong
+                | ErrorKind::LoginRequired
+                | ErrorKind::Forbidden
+                | ErrorKind::NotFound
+                | ErrorKind::TooLarge,
+                _,
+            ) => Self::Lives,
+            (
+                ErrorKind::TimedOut
+                | ErrorKind::BadAnswer
+                | ErrorKind::RateLimited
+                | ErrorKind::QuotaExhausted
+                | ErrorKind::Usage
+                | ErrorKind::NotConfigured
+                | ErrorKind::AccessDenied
+                | ErrorKind::Interrupted
+                | ErrorKind::Internal,
+                _,
+            ) => Self::Nobody,
+        }
+    }
+}
+
+/// Whether calls may go somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// They may.
+    Closed,
+    /// They may not until this time.
+    Open {
+        /// When one call may try.
+        until: Duration,
+    },
+    /// One call is trying.
+    Probing,
+}
+
+/// Counts failures in a row.
+#[derive(Debug, Clone)]
+struct Circuit {
+    state: State,
+    failures: u32,
+    wait: Duration,
+}
+
+impl Circuit {
+    fn new() -> Self {
+        Self { state: State::Closed, failures: 0, wait: Duration::ZERO }
+    }
+
+    /// How long a call has to wait now.
+    fn wait(&self, now: Duration) -> Option<Duration> {
+        match self.state {
+            State::Closed => None,
+            State::Open { until } => Some(until.saturating_sub(now)).filter(|wait| !wait.is_zero()),
+            State::Probing => Some(PROBE_WAIT),
+        }
+    }
+
+    /// Lets a call through that need not wait; whether it is the one that tries.
+    fn enter(&mut self) -> bool {
+        let probes = self.state != State::Closed;
+        if probes {
+            self.state = State::Probing;
+        }
+        probes
+    }
+
+    /// Counts a failure; returns whether calls are kept away from now on.
+    fn fail(&mut self, probed: bool, rules: &Rules, now: Duration) -> bool {
+        self.failures = self.failures.saturating_add(1);
+        let opens = match self.state {
+            State::Closed => rules.failures > 0 && self.failures >= rules.failures,
+            // Calls that were under way say nothing new.
+            State::Open { .. } | State::Probing => probed,
+        };
+        if opens {
+            self.wait = if probed { self.wait * 2 } else { rules.wait }.min(rules.longest_wait);
+            self.state = State::Open { until: now + self.wait };
+        }
+        opens
+    }
+
+    /// Forgets all failures; returns whether calls were kept away.
+    fn succeed(&mut self) -> bool {
+        let was_open = self.state != State::Closed;
+        *self = Self::new();
+        was_open
+    }
+
+    /// The call that tried has left without an answer: the next one may try.
+    fn leave(&mut self, probed: bool, now: Duration) {
+        if probed && self.state == State::Probing {
+            self.state = State::Open { until: now };
+        }
+    }
+}
+
+/// A call that was let through.
+#[derive(Debug, Clone, Copy)]
+pub struct Pass {
+    upstream_probe: bool,
+    model_probe: bool,
+}
+
+/// What has changed for the calls that come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// They are kept away.
+    Opened {
+        /// From one model only.
+        of_model: bool,
+        /// After so many failures in a row.
+        failures: u32,
+        /// For so long.
+        wait: Duration,
+    },
+    /// They are let through again.
+    Closed,
+}
+
+/// Why a call is kept away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// For how long.
+    pub wait: Duration,
+    /// After how many failures in a row.
+    pub failures: u32,
+    /// What failed last.
+    pub reason: String,
+}
+
+/// The circuits of one upstream: its own, and those of its models.
+#[derive(Debug)]
+pub struct Circuits {
+    rules: Rules,
+    upstream: Circuit,
+    models: Vec<(String, Circuit)>,
+    reason: String,
+}
+
+impl Circuits {
+    /// With nothing tried yet.
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, upstream: Circuit::new(), models: Vec::new(), reason: String::new() }
+    }
+
+    /// Lets a call to a model through, or says why not.
+    ///
+    /// # Errors
+    /// Where calls are kept away.
+    pub fn enter(&mut self, model: &str, now: Duration) -> Result<Pass, Kept> {
+        let of_model = self.models.iter_mut().find(|(name, _)| name == model).map(|(_, circuit)| circuit);
+        for circuit in [Some(&self.upstream), of_model.as_deref()].into_iter().flatten() {
+            if let Some(wait) = circuit.wait(now) {
+                return Err(Kept { wait, failures: circuit.failures, reason: self.reason.clone() });
+            }
+        }
+        let model_probe = of_model.is_some_and(Circuit::enter);
+        Ok(Pass { upstream_probe: self.upstream.enter(), model_probe })
+    }
+
+    /// Takes how a call ended that was let through; its error, if it failed.
+    pub fn end(&mut self, pass: Pass, model: &str, error: Option<&Error>, now: Duration) -> Option<Change> {
+        let blame = error.map(Blame::of);
+        if let (Some(Blame::Upstream | Blame::Model), Some(error)) = (blame, error) {
+            self.reason = error.to_string();
+        }
+        match blame {
+            Some(Blame::Upstream) => {
+                self.model_left(model, pass, now);
+                let opened = self.upstream.fail(pass.upstream_probe, &self.rules, now);
+                let (failures, wait) = (self.upstream.failures, self.upstream.wait);
+                opened.then_some(Change::Opened { of_model: false, failures, wait })
+            }
+            Some(Blame::Model) => {
+                self.upstream.succeed();
+                let rules = self.rules;
+                let circuit = self.of_model(model);
+                let opened = circuit.fail(pass.model_probe, &rules, now);
+                let (failures, wait) = (circuit.failures, circuit.wait);
+                opened.then_some(Change::Opened { of_model: true, failures, wait })
+            }
+            // Neither a failure nor a success, but the one that tried has been answered.
+            Some(Blame::Nobody) => {
+                let upstream = pass.upstream_probe && self.upstream.succeed();
+                let model = pass.model_probe && self.forget(model);
+                (upstream || model).then_some(Change::Closed)
+            }
+            Some(Blame::Lives) => {
+                let upstream = self.upstream.succeed();
+                let model = pass.model_probe && self.forget(model);
+                (upstream || model).then_some(Change::Closed)
+            }
+            None => {
+                let upstream = self.upstream.succeed();
+                (self.forget(model) || upstream).then_some(Change::Closed)
+            }
+        }
+    }
+
+    /// A call that was let through has left without an answer.
+    pub fn leave(&mut self, pass: Pass, model: &str, now: Duration) {
+        self.upstream.leave(pass.upstream_probe, now);
+        self.model_left(model, pass, now);
+    }
+
+    /// How long a call to a model would have to wait now.
+    pub fn wait(&self, model: &str, now: Duration) -> Option<Duration> {
+        let of_model = self.models.iter().find(|(name, _)| name == model);
+        self.upstream.wait(now).or_else(|| of_model?.1.wait(now))
+    }
+
+    /// The upstream's own state, and those of the models to which calls may not go.
+    pub fn states(&self) -> (State, Vec<(&str, State)>) {
+        let models = self.models.iter().map(|(name, circuit)| (name.as_str(), circuit.state));
+        (self.upstream.state, models.filter(|(_, state)| *state != State::Closed).collect())
+    }
+
+    fn model_left(&mut self, model: &str, pass: Pass, now: Duration) {
+        if let Some((_, circuit)) = self.models.iter_mut().find(|(name, _)| name == model) {
+            circuit.leave(pass.model_probe, now);
+        }
+    }
+
+    fn forget(&mut self, model: &str) -> bool {
+        let Some(at) = self.models.iter().position(|(name, _)| name == model) else { return false };
+        self.models.swap_remove(at).1.succeed()
+    }
+
+    fn of_model(&mut self, model: &str) -> &mut Circuit {
+        let at = self.models.iter().position(|(name, _)| name == model).unwrap_or_else(|| {
+            if self.models.len() >= MAX_MODELS {
+                self.models.remove(0);
+            }
+            self.models.push((model.to_owned(), Circuit::new()));
+            self.models.len() - 1
+        });
+        let Some((_, circuit)) = self.models.get_mut(at) else { unreachable!("it was found or pushed") };
+        circuit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: Rules =
+        Rules { failures: 5, wait: Duration::from_secs(5), longest_wait: Duration::from_secs(60) };
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn down() -> Error {
+        Error::new(ErrorKind::Unreachable, "no connection")
+    }
+
+    fn fail(circuits: &mut Circuits, model: &str, error: &Error, now: u64) -> Option<Change> {
+        let pass = circuits.enter(model, seconds(now)).unwrap();
+        circuits.end(pass, model, Some(error), seconds(now))
+    }
+
+    #[test]
+    fn an_upstream_that_is_down_is_tried_after_5_15_35_and_75_seconds() {
+        let mut circuits = Circuits::new(RULES);
+        for _ in 0..4 {
+            assert_eq!(fail(&mut circuits, "m", &down(), 0), None);
+        }
+        let opened = Change::Opened { of_model: false, failures: 5, wait: seconds(5) };
+        assert_eq!(fail(&mut circuits, "m", &down(), 0), Some(opened));
+        let mut probes = Vec::new();
+        for now in 0..300 {
+            if let Ok(pass) = circuits.enter("other", seconds(now)) {
+                probes.push(now);
+                assert_eq!(circuits.enter("m", seconds(now)).unwrap_err().wait, PROBE_WAIT, "one at a time");
+                circuits.end(pass, "other", Some(&down()), seconds(now));
+            }
+        }
+        assert_eq!(probes, [5, 15, 35, 75, 135, 195, 255], "doubling to a minute");
+        let pass = circuits.enter("m", seconds(400)).unwrap();
+        assert_eq!(circuits.end(pass, "m", None, seconds(400)), Some(Change::Closed));
+        assert_eq!(circuits.states(), (State::Closed, vec![]));
+    }
+
+    #[test]
+    fn what_counts_against_whom() {
+        let of = |kind, status: Option<u16>| {
+            let error = Error::new(kind, "x");
+            Blame::of(&match status {
+                Some(status) => error.with_status(status),
+                None => error,
+            })
+        };
+        for (kind, status, expected) in [
+            (ErrorKind::Unreachable, None, Blame::Upstream),
+            (ErrorKind::TimedOut, None, Blame::Upstream),
+            (ErrorKind::TimedOut, Some(504), Blame::Model),
+            (ErrorKind::TimedOut, Some(408), Blame::Nobody),
+            (ErrorKind::Overloaded, Some(503), Blame::Model),
+            (ErrorKind::Overloaded, Some(529), Blame::Model),
+            (ErrorKind::BadAnswer, Some(502), Blame::Model),
+            (ErrorKind::BadAnswer, Some(500), Blame::Nobody),
+            (ErrorKind::BadAnswer, None, Blame::Nobody),
+            (ErrorKind::RateLimited, Some(429), Blame::Nobody),
+            (ErrorKind::InvalidRequest, Some(400), Blame::Lives),
+            (ErrorKind::NotFound, Some(404), Blame::Lives),
+        ] {
+            assert_eq!(of(kind, status), expected, "{kind:?} {status:?}");
+        }
+    }
+
+    #[test]
+    fn a_model_that_fails_leaves_the_others_alone() {
+        let mut circuits = Circuits::new(RULES);
+        let full = Error::new(ErrorKind::Overloaded, "full").with_status(503);
+        for _ in 0..5 {
+            fail(&mut circuits, "m", &full, 0);
+        }
+        let kept = circuits.enter("m", seconds(1)).unwrap_err();
+        assert_eq!(kept, Kept { wait: seconds(4), failures: 5, reason: "full".to_owned() });
+        assert!(circuits.enter("n", seconds(1)).is_ok());
+        assert_eq!(circuits.states().1, [("m", State::Open { until: seconds(5) })]);
+    }
+
+    #[test]
+    fn only_failures_in_a_row_count_and_a_probe_that_leaves_gives_its_turn_back() {
+        let mut circuits = Circuits::new(RULES);
+        for _ in 0..4 {
+            fail(&mut circuits, "m", &down(), 0);
+        }
+        fail(&mut circuits, "m", &Error::new(ErrorKind::NotFound, "x").with_status(404), 0);
+        assert_eq!(fail(&mut circuits, "m", &down(), 0), None, "it lived in between");
+        for _ in 0..4 {
+            fail(&mut circuits, "m", &down(), 0);
+        }
+        let pass = circuits.enter("m", seconds(5)).unwrap();
+        circuits.leave(pass, "m", seconds(5));
+        assert!(circuits.enter("m", seconds(5)).is_ok());
+    }
+
+    #[test]
+    fn models_that_somebody_made_up_are_not_remembered_without_end() {
+        let mut circuits = Circuits::new(RULES);
+        let full = Error::new(ErrorKind::Overloaded, "full").with_status(503);
+        for number in 0..1_000 {
+            fail(&mut circuits, &number.to_string(), &full, 0);
+        }
+        assert_eq!(circuits.models.len(), MAX_MODELS);
+    }
+
+    #[test]
+    fn zero_failures_is_never() {
+        let mut circuits = Circuits::new(Rules { failures: 0, ..RULES });
+        for _ in 0..50 {
+            assert_eq!(fail(&mut circuits, "m", &down(), 0), None);
+        }
+    }
+}
