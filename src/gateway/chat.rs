@@ -99,7 +99,7 @@ impl Gateway {
         let Opened { frames, limits, late, place } = self.open_stream(route, request, call).await?;
         let items = read_on(frames, plan, route, call);
         let call = call.clone();
-        let relayed = flow::drive(items, Relay::new(asked), move |relay, failed| {
+        let relayed = flow::drive(items, Relay::new(asked), call.over.clone(), move |relay, failed| {
             drop(place);
             note_usage(&call, relay.usage());
             call.meter.said_all(failed);

@@ -1,6 +1,7 @@
 //! How a step meets a socket, and how a call waits: the only place where items are pulled through a
 //! step, and where time is watched.
 
+use super::over::Over;
 use crate::error::{Error, Result};
 use crate::step::{Ending, Step};
 use crate::upstream::silence::Silence;
@@ -8,6 +9,7 @@ use crate::wire::sse::Frame;
 use futures_util::stream::{BoxStream, Stream, StreamExt as _, poll_fn};
 use std::collections::VecDeque;
 use std::future::Future;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -18,9 +20,10 @@ const LINGER: Duration = Duration::from_millis(250);
 const LINGER_ITEMS: usize = 64;
 
 /// Pulls items through a step. Each is pulled when its reader asks, so a slow reader slows the
-/// source; dropping the result drops the source. `done` sees the
-/// step once, at its end, and why it failed if it did.
-pub fn drive<S, I, D>(items: I, step: S, done: D) -> impl Stream<Item = S::Out> + Send
+/// source; dropping the result drops the source. Where the moment
+/// `over` comes first, the step is told that it failed. `done` sees the step once, at its end, and why
+/// it failed if it did.
+pub fn drive<S, I, D>(items: I, step: S, over: Over, done: D) -> impl Stream<Item = S::Out> + Send
 where
     S: Step + Send,
     S::In: Send,
@@ -28,8 +31,15 @@ where
     I: Stream<Item = Result<S::In>> + Send + Unpin,
     D: FnOnce(&S, Option<&Error>) + Send,
 {
-    let mut driven =
-        Driven { items, step, made: Vec::new(), ready: VecDeque::new(), done: Some(done), linger: None };
+    let mut driven = Driven {
+        items,
+        step,
+        made: Vec::new(),
+        ready: VecDeque::new(),
+        over: Box::pin(over.reached()),
+        done: Some(done),
+        linger: None,
+    };
     poll_fn(move |context| driven.poll(context))
 }
 
@@ -38,6 +48,8 @@ struct Driven<S: Step, I, D> {
     step: S,
     made: Vec<S::Out>,
     ready: VecDeque<S::Out>,
+    /// Asked only where the source has nothing, so that it costs no item anything.
+    over: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Taken when the step has ended.
     done: Option<D>,
     /// While the source is still read to its end.
@@ -65,10 +77,14 @@ where
             if self.done.is_none() {
                 return self.poll_rest(context);
             }
-            let pushed = match ready!(self.items.poll_next_unpin(context)) {
-                Some(Ok(item)) => self.step.push(item, &mut self.made),
-                Some(Err(error)) => Err(error),
-                None => {
+            let pushed = match self.items.poll_next_unpin(context) {
+                Poll::Pending => {
+                    ready!(self.over.as_mut().poll(context));
+                    Err(Over::error())
+                }
+                Poll::Ready(Some(Ok(item))) => self.step.push(item, &mut self.made),
+                Poll::Ready(Some(Err(error))) => Err(error),
+                Poll::Ready(None) => {
                     let failed = self.step.finish(Ending::Complete, &mut self.made);
                     self.end(failed.as_ref());
                     continue;
@@ -119,7 +135,7 @@ pub enum Opening<T> {
     Late(BoxFuture<T>),
 }
 
-type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = Result<T>> + Send>>;
+type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 
 /// Waits for a stream to open, but no longer than `hold` (B29).
 ///
@@ -198,7 +214,9 @@ mod tests {
             count.fetch_add(usize::from(item.is_ready()), Ordering::Relaxed);
             item
         });
-        let driven = drive(counted.map(Ok), UpToZero::default(), |_, failed| assert!(failed.is_none()));
+        let driven = drive(counted.map(Ok), UpToZero::default(), Over::default(), |_, failed| {
+            assert!(failed.is_none())
+        });
         let items = Box::pin(driven).collect().await;
         (items, asked.load(Ordering::Relaxed))
     }

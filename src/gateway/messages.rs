@@ -102,7 +102,8 @@ impl Gateway {
         let items = read_on(frames, plan, &route, call);
         let readings = items.map(|item| item.map(|(_, reading)| reading));
         let call = call.clone();
-        let events = flow::drive(readings, Then::new(steps, stream), move |steps, failed| {
+        let over = call.over.clone();
+        let events = flow::drive(readings, Then::new(steps, stream), over, move |steps, failed| {
             drop(place);
             note(&call, steps.second().usage());
             call.meter.said_all(failed);

@@ -16,6 +16,7 @@ mod flow;
 mod messages;
 pub mod meter;
 mod models;
+mod over;
 mod passthrough;
 pub mod relay;
 mod route;
@@ -23,6 +24,7 @@ mod route;
 pub use crate::policy::continuation::{Mode, Rules};
 pub use meter::Meter;
 pub use models::ModelEntry;
+pub use over::{Finish, Over};
 pub use route::not_configured;
 
 /// What the way in knows of a call beside its body.
@@ -37,6 +39,8 @@ pub struct Call {
     pub must_be_bounded: bool,
     /// Whether a cut answer goes on, where the caller says so for this call (F02).
     pub continuation: Option<Mode>,
+    /// From when on nothing more is answered.
+    pub over: Over,
 }
 
 impl Call {
@@ -50,6 +54,7 @@ impl Call {
             meter: Meter::start(),
             must_be_bounded: true,
             continuation: None,
+            over: Over::default(),
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Bodies that no rule touches but the model's name: embeddings and plain completions.
 
 use super::{Answer, Call, Gateway, Passthrough, Reply, ask, flow};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::step::{Ending, Step};
+use crate::translate::failure::openai_envelope;
 use crate::upstream::{Answered, Ask};
 use crate::wire::json::{Members, Raw};
 use crate::wire::sse::Frame;
 use bytes::Bytes;
-use futures_util::stream::StreamExt as _;
 
 impl Passthrough {
     fn path(self) -> &'static str {
@@ -14,6 +15,26 @@ impl Passthrough {
             Self::Embeddings => "/embeddings",
             Self::Completions => "/completions",
         }
+    }
+}
+
+/// Forwards every frame as it is, and says what the stream fails with.
+struct Untouched;
+
+impl Step for Untouched {
+    type In = Frame;
+    type Out = Frame;
+
+    fn push(&mut self, frame: Frame, out: &mut Vec<Frame>) -> Result<()> {
+        out.push(frame);
+        Ok(())
+    }
+
+    fn finish(&mut self, ending: Ending<'_>, out: &mut Vec<Frame>) -> Option<Error> {
+        if let Ending::Failed(error) = ending {
+            out.push(Frame::json(None, &openai_envelope(error)));
+        }
+        None
     }
 }
 
@@ -38,7 +59,11 @@ impl Gateway {
         let ask = Ask { path: path.path(), model: &route.model, body, retried: &retried };
         let (answer, limits) = if stream {
             let Answered { body: frames, limits } = route.upstream.raw_stream(ask).await?;
-            let frames = frames.scan(place, |_, frame| std::future::ready(frame.ok()));
+            let noted = call.clone();
+            let frames = flow::drive(frames, Untouched, call.over.clone(), move |_, failed| {
+                drop(place);
+                noted.meter.said_all(failed);
+            });
             let sign = Frame::comment(": keep-alive\n\n");
             (Answer::Stream(flow::keep_alive(frames, self.patience.ping, sign)), limits)
         } else {

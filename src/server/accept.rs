@@ -58,12 +58,18 @@ impl Default for Limits {
     }
 }
 
-/// Accepts and serves until `stop` resolves, then drains. Dropping the future drops all connections.
+/// How long answers have to say that they end, after the drain. Chosen: a reader who reads gets it at once.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Accepts and serves until `stop` resolves, then drains. At the drain's limit `finish` is called, which
+/// brings what is still open to its end; what does not end in a moment then is dropped. Dropping the future
+/// drops all connections.
 pub async fn serve<E>(
     listeners: Vec<TcpListener>,
     endpoint: E,
     limits: Limits,
     stop: impl Future<Output = ()>,
+    finish: impl FnOnce(),
 ) where
     E: Endpoint<Output = Response> + 'static,
 {
@@ -90,8 +96,12 @@ pub async fn serve<E>(
     }
     drop(listeners);
     info!(open = connections.len(), "draining");
-    if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
-        warn!(open = connections.len(), "drain limit reached, open calls are dropped");
+    let mut closed = pin!(graceful.shutdown());
+    if tokio::time::timeout(limits.drain, &mut closed).await.is_err() {
+        while connections.try_join_next().is_some() {}
+        warn!(open = connections.len(), "drain limit reached, open calls are ended");
+        finish();
+        let _ = tokio::time::timeout(LAST_WORDS, closed).await;
     }
     connections.shutdown().await;
 }

@@ -7,7 +7,7 @@ use super::log::Line;
 use super::payload::BodyLimit;
 use super::{Settings, ops};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gateway::{Call, Mode};
+use crate::gateway::{Call, Mode, Over};
 use futures_util::FutureExt as _;
 use poem::http::uri::PathAndQuery;
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
@@ -22,13 +22,14 @@ const CONTINUE_HEADER: &str = "x-iflow2api-continue";
 pub struct Front<E> {
     access: Access,
     limit: BodyLimit,
+    over: Over,
     routes: E,
 }
 
 impl<E: Endpoint<Output = Response>> Front<E> {
     /// Puts the rules of the settings before the routes.
-    pub fn new(settings: &Settings, routes: E) -> Self {
-        Self { access: Access::new(settings), limit: BodyLimit::of(settings.max_body), routes }
+    pub fn new(settings: &Settings, over: Over, routes: E) -> Self {
+        Self { access: Access::new(settings), limit: BodyLimit::of(settings), over, routes }
     }
 
     /// The answer of the routes, or the failure that keeps the request from them.
@@ -69,7 +70,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Front<E> {
         let face = Face::of(path);
         let wish = continuation(request.headers());
         let continuation = wish.as_ref().ok().copied().flatten();
-        let call = Call { continuation, ..Call::start() };
+        let call = Call { continuation, over: self.over.clone(), ..Call::start() };
         let mut line = Line::new(call.clone(), face, path);
         if ops::is_quiet(request.method(), path) {
             line.silence();
@@ -79,7 +80,11 @@ impl<E: Endpoint<Output = Response>> Endpoint for Front<E> {
         request.set_data(self.limit);
 
         let mut origin = None;
-        let answer = self.answer(request, wish, &mut origin).await;
+        let answer = tokio::select! {
+            biased;
+            answer = self.answer(request, wish, &mut origin) => answer,
+            () = self.over.clone().reached() => Err(Over::error()),
+        };
         let mut response = answer.unwrap_or_else(|error| {
             line.failed(&error);
             envelope::response(&error, face, &id)
@@ -153,7 +158,7 @@ mod tests {
             stall: Duration::from_secs(60),
         };
         let routes = poem::endpoint::make(|_| async { panic!("on purpose") as Response });
-        let front = Front::new(&settings, routes);
+        let front = Front::new(&settings, Over::default(), routes);
         let request = Request::builder().header("host", "localhost").uri_str("/v1/messages").finish();
         let response = front.call(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);

@@ -18,7 +18,8 @@ mod stall;
 
 pub use crate::config::Server as Settings;
 use crate::error::{Error, ErrorKind, Result};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Over};
+use poem::{Endpoint, Response};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -133,8 +134,16 @@ fn bind_error(settings: &Settings, source: io::Error) -> Error {
         .with_source(source)
 }
 
+/// Routes behind what every request passes first, for whoever brings routes and an accept loop of its own.
+pub fn guarded<E: Endpoint<Output = Response>>(
+    settings: &Settings,
+    routes: E,
+) -> impl Endpoint<Output = Response> + use<E> {
+    front::Front::new(settings, Over::default(), routes)
+}
+
 /// Serves until `stop` resolves; then closes the listeners, lets what is open go on for
-/// `settings.drain`, and drops the rest. Dropping the future drops everything at once.
+/// `settings.drain`, and ends the rest with an error. Dropping the future drops everything at once.
 ///
 /// # Errors
 /// `Internal` where the routes cannot be built.
@@ -145,14 +154,15 @@ pub async fn run(
     info: Info,
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
-    let limits = accept::Limits { drain: settings.drain, ..accept::Limits::default() };
+    let limits = accept::Limits { drain: settings.drain, stall: settings.stall, ..accept::Limits::default() };
     let Bound { listeners, addresses } = bound;
     let state = Arc::new(State { gateway, settings, info, addresses, draining: AtomicBool::new(false) });
-    let endpoint = front::Front::new(&state.settings, routes::routes(&state));
+    let (finish, over) = Over::new();
+    let endpoint = front::Front::new(&state.settings, over, routes::routes(&state));
     let stop = async {
         stop.await;
         state.draining.store(true, Ordering::Relaxed);
     };
-    accept::serve(listeners, endpoint, limits, stop).await;
+    accept::serve(listeners, endpoint, limits, stop, || finish.now()).await;
     Ok(())
 }

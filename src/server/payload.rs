@@ -1,6 +1,7 @@
 //! Bodies of requests: read within limits of size and time, and handed to our own parsers. What the
 //! OpenAPI page says of them stands in `doc`; answers are written by `answer`.
 
+use super::Settings;
 use crate::error::{Error, ErrorKind, Result};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
@@ -18,8 +19,6 @@ pub type BoxBody = http_body_util::combinators::BoxBody<Bytes, io::Error>;
 
 /// One mebibyte.
 const MEBIBYTE: u64 = 1024 * 1024;
-/// How much longer a body may take for each mebibyte of it.
-const TIME_PER_MEBIBYTE: Duration = Duration::from_secs(1);
 /// How much of a body that is too large is read on, and for how long, so that a client which sends
 /// before it reads sees the answer. Chosen: twice the default limit, on a fast line.
 const DISCARD: (u64, Duration) = (64 * MEBIBYTE, Duration::from_secs(10));
@@ -28,14 +27,17 @@ const DISCARD: (u64, Duration) = (64 * MEBIBYTE, Duration::from_secs(10));
 pub struct BodyLimit {
     /// The largest body, in bytes.
     pub bytes: u64,
-    /// How long the smallest body may take; each mebibyte announced adds a second.
+    /// How long the smallest body may take.
     pub time: Duration,
+    /// How much longer for each mebibyte announced.
+    pub time_per_mebibyte: Duration,
 }
 
 impl BodyLimit {
-    /// Bodies of this size, in the time that is meant for all.
-    pub fn of(bytes: u64) -> Self {
-        Self { bytes, time: Duration::from_secs(30) }
+    /// What the settings say.
+    pub fn of(settings: &Settings) -> Self {
+        let Settings { max_body, body_time, body_time_per_mib, .. } = *settings;
+        Self { bytes: max_body, time: body_time, time_per_mebibyte: body_time_per_mib }
     }
 }
 
@@ -88,7 +90,7 @@ impl<'a, T: Wire> ApiExtractor<'a> for WireJson<T> {
 /// hyper then closes the connection.
 async fn read(headers: &HeaderMap, mut body: BoxBody, limit: BodyLimit) -> Result<Bytes> {
     check_encoding(headers)?;
-    let BodyLimit { bytes: limit, time } = limit;
+    let BodyLimit { bytes: limit, time, time_per_mebibyte } = limit;
     let announced = body.size_hint().exact();
     if announced.is_some_and(|length| length > limit) {
         // A client that asked first gets its answer instead of a go-ahead.
@@ -99,7 +101,7 @@ async fn read(headers: &HeaderMap, mut body: BoxBody, limit: BodyLimit) -> Resul
     }
     let expected = announced.unwrap_or(limit);
     let mebibytes = u32::try_from(expected.div_ceil(MEBIBYTE)).unwrap_or(u32::MAX);
-    let time = time + TIME_PER_MEBIBYTE.saturating_mul(mebibytes);
+    let time = time + time_per_mebibyte.saturating_mul(mebibytes);
     match tokio::time::timeout(time, collect(&mut body, announced, limit)).await {
         Ok(Ok(Some(bytes))) => Ok(bytes),
         Ok(Ok(None)) => {
@@ -108,8 +110,8 @@ async fn read(headers: &HeaderMap, mut body: BoxBody, limit: BodyLimit) -> Resul
         }
         Ok(Err(source)) => Err(Error::new(ErrorKind::Interrupted, "the body broke off").with_source(source)),
         Err(_) => {
-            let message = format!("the body did not arrive within {} s", time.as_secs());
-            Err(Error::new(ErrorKind::InvalidRequest, message))
+            let message = format!("the body did not arrive within {} s", time.as_secs_f64());
+            Err(Error::new(ErrorKind::InvalidRequest, message).with_hint("the limit is `server.body_time`"))
         }
     }
 }
@@ -175,10 +177,11 @@ mod tests {
     async fn a_body_that_does_not_come_to_an_end_is_refused_in_time() {
         let pending = stream::once(async { Ok(hyper::body::Frame::data(Bytes::from_static(b"{"))) });
         let body = BoxBody::new(http_body_util::StreamBody::new(pending.chain(stream::pending())));
-        let limit = BodyLimit { bytes: 1, time: Duration::from_millis(50) };
+        let time = Duration::from_millis(50);
+        let limit = BodyLimit { bytes: 1, time, time_per_mebibyte: time };
         let error = read(&HeaderMap::new(), body, limit).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidRequest);
-        assert_eq!(error.message(), "the body did not arrive within 1 s");
+        assert_eq!(error.message(), "the body did not arrive within 0.1 s");
     }
 
     #[test]

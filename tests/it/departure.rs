@@ -90,7 +90,7 @@ impl Stage {
             let stopped = async {
                 let _ = stopped.await;
             };
-            accept::serve(vec![listener], script, limits, stopped).await;
+            accept::serve(vec![listener], script, limits, stopped, || {}).await;
         });
         Self { address, signs, go, stop, task }
     }

@@ -37,24 +37,24 @@ pub const STREAM: &str = concat!(
 );
 
 /// A chunk with these choices.
-fn chunk(choices: &str) -> String {
+pub fn chunk(choices: &str) -> String {
     format!(
         "data: {{\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{choices}]}}\n\n"
     )
 }
 
 /// A chunk whose only choice has this delta.
-fn delta(delta: &str) -> String {
+pub fn delta(delta: &str) -> String {
     chunk(&format!("{{\"index\":0,\"delta\":{delta},\"finish_reason\":null}}"))
 }
 
 /// A chunk whose only choice ends.
-fn finish(reason: &str) -> String {
+pub fn finish(reason: &str) -> String {
     chunk(&format!("{{\"index\":0,\"delta\":{{}},\"finish_reason\":\"{reason}\"}}"))
 }
 
 /// The event that ends a stream.
-const DONE: &str = "data: [DONE]\n\n";
+pub const DONE: &str = "data: [DONE]\n\n";
 
 /// The least request of the OpenAI face.
 pub const CHAT: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;

@@ -36,7 +36,10 @@ impl Home {
         command.env("HOME", home).env("XDG_CONFIG_HOME", home.join("config"));
         command.env("XDG_DATA_HOME", home.join("data")).env("XDG_CACHE_HOME", home.join("cache"));
         // A test that wants to wait for retries says so.
-        command.env("IFLOW2API_RETRY_RETRIES", "0").env("IFLOW2API_CONTINUATION_RESCUE", "off");
+        command
+            .env("IFLOW2API_RETRY_RETRIES", "0")
+            .env("IFLOW2API_CONTINUATION_RESCUE", "off")
+            .env("IFLOW2API_CIRCUIT_FAILURES", "0");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command
     }

@@ -64,6 +64,7 @@ impl Switched {
         let setup = setup(&["serve", "--port", "0"])
             .env("IFLOW2API_BASE_URL", &format!("http://{}/v1", self.address));
         let setup = setup.env("IFLOW2API_RETRY_RETRIES", "3").env("IFLOW2API_RETRY_DELAYS", "10ms");
+        let setup = setup.env("IFLOW2API_CIRCUIT_FAILURES", "5");
         setup.env("IFLOW2API_CIRCUIT_WAIT", wait).env("IFLOW2API_CIRCUIT_LONGEST_WAIT", wait).start().await
     }
 }

@@ -35,8 +35,9 @@ pub fn setup(arguments: &[&str]) -> Setup {
     ] {
         command.env(name, home.path().join(folder));
     }
-    // Scripts are exact; a test that wants retries or rescues says so.
+    // Scripts are exact; a test that wants retries, rescues or a circuit says so.
     command.env("IFLOW2API_RETRY_RETRIES", "0").env("IFLOW2API_CONTINUATION_RESCUE", "off");
+    command.env("IFLOW2API_CIRCUIT_FAILURES", "0");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     Setup { home, command }
 }
