@@ -177,6 +177,9 @@ impl<'a> Chat<'a> {
         let request = self.wish.request(&self.history)?;
         let call = answer.call.clone();
         let reply = self.gateway.messages(request, &call).await?;
+        if let Some((messages, _)) = reply.trimmed {
+            self.screen.notice(&format!("(the conversation is too long for the model: {messages} earlier messages were left out or shortened)"));
+        }
         answer.model = reply.model;
         answer.upstream = reply.upstream;
         match reply.answer {

@@ -5,7 +5,7 @@ use crate::config::{Config, Resolved};
 use crate::demo::{self, Demo};
 use crate::dialect::Prefix;
 use crate::error::{Error, ErrorKind, Result};
-use crate::gateway::{Gateway, Mode, Patience, Rules, Settings};
+use crate::gateway::{Gateway, History, HistoryMode, Mode, Patience, Rules, Settings};
 use crate::policy::retry::Policy;
 use crate::policy::{circuit, presets};
 use crate::upstream::{Address, Manners, Timeouts, Upstream};
@@ -74,6 +74,7 @@ pub async fn core(config: &Config, demo: bool) -> Result<Core> {
         config.upstreams.iter().partition(|up| Some(up.name.as_str()) == default);
     for configured in first.into_iter().chain(rest) {
         let mut profile = presets::profile(configured.preset_among(presets::is_known)?);
+        profile.context_window = configured.context_window;
         profile.max_output = configured.max_output.or(profile.max_output);
         if let Some(prefix) = configured.prefix.as_deref().and_then(Prefix::of) {
             profile.dialect.prefix = prefix;
@@ -108,7 +109,12 @@ pub async fn core(config: &Config, demo: bool) -> Result<Core> {
         rescue: config.continuation.rescue == "on",
         again: config.retry.retries > 0,
     };
+    let history = History {
+        mode: HistoryMode::of(&config.context.mode).unwrap_or(HistoryMode::Auto),
+        keep_turns: usize::try_from(config.context.keep_turns).unwrap_or(usize::MAX),
+    };
     let patience = Patience { hold: config.timeout.hold, ping: config.timeout.ping };
-    let gateway = Gateway::new(Settings { upstreams, default_model, models, patience, continuation });
+    let gateway =
+        Gateway::new(Settings { upstreams, default_model, models, patience, continuation, history });
     Ok(Core { gateway: Arc::new(gateway), _demo: demo })
 }

@@ -37,7 +37,9 @@ impl Gateway {
         }
         let cap = policy::request::bound(&request);
         let fitted = policy::request::fit(&mut request, route.upstream.profile());
-        let plan = self.plan(&request, &route, continuation::Asked { cap, ..Default::default() }, call);
+        let request = self.make_fit(request, &route, true, call).await?;
+        let asked_for = continuation::Asked { cap, prefilled: false, window: self.window(&route) };
+        let plan = self.plan(&request, &route, asked_for, call);
         let asked = Asked {
             upstream: route.upstream.name().to_owned(),
             renamed,
@@ -55,6 +57,7 @@ impl Gateway {
             model: route.model,
             limits,
             queued: call.meter.queued(),
+            trimmed: call.meter.trimmed(),
             continuations,
             warnings: Vec::new(),
         })

@@ -48,7 +48,13 @@ impl Gateway {
         check_call(&request, call.must_be_bounded)?;
         let stream = request.is_stream();
         call.meter.note(|record| record.upstream = route.upstream.name().to_owned());
-        let prepared = self.prepare(request, model, route, call).await?;
+        let mut prepared = self.prepare(request, model, route, call).await?;
+        if !prepared.warm_up {
+            // Claude Code compacts its history itself, and must hear that it is time (C04); a person does not.
+            let trims = !call.must_be_bounded;
+            prepared.request = self.make_fit(prepared.request, &prepared.route, trims, call).await?;
+            prepared.asked.window = self.window(&prepared.route);
+        }
         let upstream = prepared.route.upstream.name().to_owned();
         let model = prepared.route.model.clone();
         let warnings = prepared.warnings.clone();
@@ -58,7 +64,8 @@ impl Gateway {
             (false, false) => self.whole_message(prepared, call).await?,
         };
         let queued = call.meter.queued();
-        Ok(Reply { answer, upstream, model, limits, queued, continuations, warnings })
+        let trimmed = call.meter.trimmed();
+        Ok(Reply { answer, upstream, model, limits, queued, trimmed, continuations, warnings })
     }
 
     /// How many input tokens a request has, by our own estimate (H01).

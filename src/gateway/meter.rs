@@ -26,6 +26,8 @@ pub struct Record {
     pub continuations: u32,
     /// How often a text that broke off was taken up.
     pub rescues: u32,
+    /// How many messages were left out or shortened, and how many tokens that saved.
+    pub trimmed: Option<(usize, u64)>,
     /// The kind of a failure.
     pub failure: Option<String>,
     /// What failed, and why, cause by cause.
@@ -96,6 +98,11 @@ impl Meter {
     /// How long the call waited for a place at the upstream, as far as that is known by now.
     pub fn queued(&self) -> Option<Duration> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner).queued
+    }
+
+    /// How many messages were left out or shortened, and how many tokens that saved.
+    pub fn trimmed(&self) -> Option<(usize, u64)> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).trimmed
     }
 
     /// What is known by now.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 mod ask;
 mod chat;
+mod context;
 mod continuation;
 mod count;
 mod flow;
@@ -22,6 +23,7 @@ pub mod relay;
 mod route;
 
 pub use crate::policy::continuation::{Mode, Rules};
+pub use context::{History, Mode as HistoryMode};
 pub use meter::Meter;
 pub use models::ModelEntry;
 pub use over::{Finish, Over};
@@ -79,6 +81,8 @@ pub struct Reply {
     pub limits: Vec<(String, String)>,
     /// How long the call waited for a place at the upstream, where calls have to (`x-iflow2api-queue-ms`).
     pub queued: Option<Duration>,
+    /// How many messages were left out or shortened, and how many tokens that saved (`x-iflow2api-trimmed`).
+    pub trimmed: Option<(usize, u64)>,
     /// How often a whole answer went on (`x-iflow2api-continuations`); streams say it in their usage.
     pub continuations: u32,
     /// What was changed on the way, as a person would want to know (`x-iflow2api-warning`).
@@ -142,6 +146,8 @@ pub struct Settings {
     pub patience: Patience,
     /// Whether answers that were cut go on.
     pub continuation: Rules,
+    /// When history is left out.
+    pub history: History,
 }
 
 /// The core: all calls go through here, whoever makes them.
@@ -150,6 +156,8 @@ pub struct Gateway {
     default_model: Option<String>,
     patience: Patience,
     continuation: Rules,
+    history: History,
+    cuts: Arc<context::Cuts>,
     counter: count::Counter,
 }
 
@@ -165,6 +173,8 @@ impl Gateway {
             default_model: settings.default_model,
             patience: settings.patience,
             continuation: settings.continuation,
+            history: settings.history,
+            cuts: Arc::default(),
             counter: count::Counter::default(),
         }
     }

@@ -75,6 +75,11 @@ impl Offer {
         self.named.iter().any(|named| named == name) || listed()
     }
 
+    /// A model's window in tokens, where its list says it. Waits for nothing.
+    pub(super) fn window(&self, name: &str) -> Option<u64> {
+        self.listed().entries.iter().find(|entry| entry.id == name)?.max_input_tokens
+    }
+
     /// The first model that is known to be here.
     pub(super) fn first(&self) -> Option<String> {
         let kept = self.listed().entries.first().map(|entry| entry.id.clone());

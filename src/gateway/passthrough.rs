@@ -77,6 +77,7 @@ impl Gateway {
             model: route.model,
             limits,
             queued: call.meter.queued(),
+            trimmed: None,
             continuations: 0,
             warnings: Vec::new(),
         })

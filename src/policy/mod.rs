@@ -2,6 +2,7 @@
 
 pub mod calls;
 pub mod circuit;
+pub mod context;
 pub mod continuation;
 pub mod failure;
 mod overflow;

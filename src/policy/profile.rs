@@ -17,6 +17,8 @@ pub struct Profile {
     pub max_tokens_field: &'static str,
     /// The longest answer in tokens; what is asked beyond it is lowered (A30).
     pub max_output: Option<u64>,
+    /// How many tokens prompt and answer may have together, whatever the model.
+    pub context_window: Option<u64>,
     /// Whether `developer` is a role there (D04).
     pub developer_role: bool,
     /// Whether `stream_options` is taken (A39).
@@ -36,6 +38,7 @@ impl Default for Profile {
             inline_think: false,
             max_tokens_field: "max_tokens",
             max_output: None,
+            context_window: None,
             developer_role: false,
             stream_options: true,
             parallel_tool_calls: true,

@@ -31,6 +31,9 @@ pub fn response(reply: Reply) -> Response {
         let milliseconds = u64::try_from(queued.as_millis()).unwrap_or(u64::MAX);
         headers.insert("x-iflow2api-queue-ms", HeaderValue::from(milliseconds));
     }
+    if let Some((messages, tokens)) = reply.trimmed {
+        headers.insert("x-iflow2api-trimmed", envelope::header_text(&format!("{messages}/{tokens}")));
+    }
     if reply.continuations > 0 {
         headers.insert("x-iflow2api-continuations", HeaderValue::from(reply.continuations));
     }

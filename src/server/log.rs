@@ -81,6 +81,7 @@ impl Drop for Line {
             retries = record.retries,
             continuations = record.continuations,
             rescues = record.rescues,
+            trimmed = record.trimmed.map(|(messages, _)| messages),
             failure = record.failure.as_deref(),
             error = record.error.as_deref().map(clip),
             "call"

@@ -149,7 +149,21 @@ fn bounded(text: &str) -> usize {
 pub fn estimate(vocabulary: Vocabulary, messages: &[Members], tools: Option<&Raw>) -> u64 {
     let messages: u64 = messages.iter().map(|message| PER_MESSAGE + in_message(vocabulary, message)).sum();
     let tools = tools.map_or(0, |tools| in_tools(vocabulary, tools));
-    ((messages + tools) * (100 + MARGIN_PERCENT)).div_ceil(100).max(1)
+    raised(messages + tools).max(1)
+}
+
+/// Estimates the tokens of one message, so that the sum over all is no less than [`estimate`] says.
+pub fn of_message(vocabulary: Vocabulary, message: &Members) -> u64 {
+    raised(PER_MESSAGE + in_message(vocabulary, message))
+}
+
+/// Estimates the tokens of a list of tools.
+pub fn of_tools(vocabulary: Vocabulary, tools: Option<&Raw>) -> u64 {
+    raised(tools.map_or(0, |tools| in_tools(vocabulary, tools)))
+}
+
+fn raised(tokens: u64) -> u64 {
+    (tokens * (100 + MARGIN_PERCENT)).div_ceil(100)
 }
 
 fn in_tools(vocabulary: Vocabulary, tools: &Raw) -> u64 {

@@ -4,6 +4,7 @@
 mod chat;
 mod cli;
 mod config;
+mod context;
 mod continuation;
 mod demo;
 mod departure;

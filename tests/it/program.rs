@@ -4,6 +4,7 @@
 mod admission;
 mod anthropic;
 mod broken_streams;
+mod context;
 mod continuing;
 mod failures;
 mod fidelity;

@@ -135,5 +135,6 @@ fn empty_gateway() -> Gateway {
             rescue: false,
             again: false,
         },
+        history: iflow2api::gateway::History { mode: iflow2api::gateway::HistoryMode::Off, keep_turns: 10 },
     })
 }
