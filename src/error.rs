@@ -251,6 +251,14 @@ impl Error {
         self.0.status
     }
 
+    /// Whether an answer broke off, fell silent or could not be read, rather than that somebody said what
+    /// was wrong. Behind an answer's last word it does not matter.
+    pub fn is_break(&self) -> bool {
+        let broke =
+            matches!(self.0.kind, ErrorKind::BadAnswer | ErrorKind::TimedOut | ErrorKind::Unreachable);
+        broke && self.0.status.is_none()
+    }
+
     /// Whose fault it is: what was said, else what the kind implies.
     pub fn fault(&self) -> Fault {
         if let Some(fault) = self.0.fault {

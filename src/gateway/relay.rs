@@ -153,6 +153,10 @@ impl Step for Relay {
 
     fn finish(&mut self, ending: Ending<'_>, out: &mut Vec<Frame>) -> Option<Error> {
         let failed = match ending {
+            // All was said that a caller waits for (D06).
+            Ending::Failed(error) if self.state == State::Finished && error.is_break() => {
+                self.complete(None, out)
+            }
             Ending::Failed(error) => {
                 self.fail(error, out);
                 return None;

@@ -317,6 +317,8 @@ impl Step for MessageStream {
 
     fn finish(&mut self, ending: Ending<'_>, out: &mut Vec<Event>) -> Option<Error> {
         let failed = match ending {
+            // All was said that a caller waits for (B23).
+            Ending::Failed(error) if self.finish.is_some() && error.is_break() => self.complete(out),
             Ending::Failed(error) => {
                 self.fail(error, out);
                 return None;

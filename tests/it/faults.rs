@@ -12,3 +12,4 @@ mod f08;
 mod f15;
 mod f17;
 mod f18;
+mod recorded;

@@ -1,7 +1,7 @@
 //! The golden vectors of `tests/golden/`: written from the rules by hand, before there was code.
 
 mod equal;
-mod grammar;
+pub mod grammar;
 mod request;
 mod stream;
 mod whole;
