@@ -61,6 +61,22 @@ impl Setup {
         self
     }
 
+    /// Lets the program have so many descriptors. It is started through a shell then.
+    pub fn with_descriptors(mut self, count: usize) -> Self {
+        let inner = self.command.as_std();
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("ulimit -n {count}; exec \"$0\" \"$@\"")).arg(inner.get_program());
+        command.args(inner.get_args()).env_clear().current_dir(self.home.path());
+        for (name, value) in inner.get_envs() {
+            if let Some(value) = value {
+                command.env(name, value);
+            }
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        self.command = command;
+        self
+    }
+
     pub fn arguments(mut self, arguments: &[&str]) -> Self {
         self.command.args(arguments);
         self
@@ -176,6 +192,11 @@ impl Program {
             Ok(Ok(said)) => said.lines().find(holds).unwrap().to_owned(),
             _ => panic!("no line with {wanted:?} in:\n{}", self.said()),
         }
+    }
+
+    /// The process's number.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("a living program")
     }
 
     /// Asks it to end, as the system does.
