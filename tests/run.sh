@@ -142,6 +142,7 @@ step "cargo doc" doc
 if [[ -x tests/clients.sh ]]; then
     step "real clients" tests/clients.sh "$target/debug/iflow2api"
 fi
+step "soak" tests/soak.sh "$target/debug/iflow2api"
 step "release build" cargo build --release --locked
 step "demo of the release build" demo
 echo "all passed in $SECONDS s"
