@@ -40,6 +40,10 @@ pub fn start(wish: &Wish) {
     let filter = match std::env::var("RUST_LOG") {
         Ok(directives) if !directives.is_empty() => EnvFilter::new(directives),
         // Below us nobody is heard but in trouble: the HTTP crates would print bodies and headers.
+        // What happens in the middle of an answer would stand in the middle of the answer on a terminal.
+        _ if wish.verbose == 0 && !wish.requests => {
+            EnvFilter::new(format!("warn,iflow2api={level},iflow2api::gateway::continuation=error"))
+        }
         _ => EnvFilter::new(format!("warn,iflow2api={level}")),
     };
     let builder = tracing_subscriber::fmt()

@@ -108,8 +108,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Front<E> {
 fn continuation(headers: &HeaderMap) -> Result<Option<Mode>> {
     let Some(value) = headers.get(CONTINUE_HEADER) else { return Ok(None) };
     let mode = value.to_str().ok().and_then(|value| Mode::of(&value.trim().to_ascii_lowercase()));
-    let message = || format!("`{CONTINUE_HEADER}` must be one of `auto`, `always`, `off`");
-    mode.map(Some).ok_or_else(|| Error::invalid(CONTINUE_HEADER, message()))
+    mode.map(Some).ok_or_else(|| Error::invalid(CONTINUE_HEADER, "must be one of `auto`, `always`, `off`"))
 }
 
 /// The address that is meant where a base URL was written with `/v1` once too often, not at all, or

@@ -79,14 +79,19 @@ impl Drop for Line {
             tokens_out = record.tokens_out,
             queue_ms = record.queued.map(milliseconds),
             retries = record.retries,
-            continuations = record.continuations,
-            rescues = record.rescues,
+            continuations = some(record.continuations),
+            rescues = some(record.rescues),
             trimmed = record.trimmed.map(|(messages, _)| messages),
             failure = record.failure.as_deref(),
             error = record.error.as_deref().map(clip),
             "call"
         );
     }
+}
+
+/// What seldom happens is told when it does.
+fn some(count: u32) -> Option<u32> {
+    (count > 0).then_some(count)
 }
 
 fn milliseconds(duration: Duration) -> u64 {

@@ -201,6 +201,11 @@ impl Answer {
         self.next_round()
     }
 
+    /// Lets the request go, which nobody will ask with again.
+    pub fn forget_request(&mut self) {
+        self.plan.request = ChatRequest::default();
+    }
+
     /// Takes back that the round that runs was one more.
     pub fn give_up(&mut self) {
         self.continuations = self.continuations.saturating_sub(1);

@@ -232,6 +232,9 @@ impl Splice {
         let item = self.rewritten(frame, chunk, new);
         // A round that says nothing new would say nothing new again (F05).
         let item = item.map(|item| if idle && self.is_cut() { self.rewrite.cut(item) } else { item });
+        if self.state == State::Passing {
+            self.answer.forget_request();
+        }
         if self.state == State::Holding { self.held.extend(item) } else { out.extend(item) }
     }
 
