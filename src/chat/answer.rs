@@ -32,6 +32,8 @@ pub struct Answer {
     pub model: String,
     /// The upstream that answers.
     pub upstream: String,
+    /// How many messages of the conversation did not fit.
+    pub trimmed: Option<usize>,
     usage: Usage,
     refusal: Option<String>,
     first_token: Option<Duration>,
@@ -48,6 +50,7 @@ impl Answer {
             call: Call { must_be_bounded: false, ..Call::start() },
             model: String::new(),
             upstream: String::new(),
+            trimmed: None,
             usage: Usage::default(),
             refusal: None,
             first_token: None,

@@ -170,6 +170,10 @@ impl<'a> Chat<'a> {
         if answer.is_cut() && received.is_ok() {
             self.screen.notice("(the answer was cut at the limit of tokens; --max-tokens allows more)");
         }
+        if let Some(count) = answer.trimmed {
+            let (were, s) = if count == 1 { ("was", "") } else { ("were", "s") };
+            self.screen.notice(&format!("({count} earlier message{s} {were} left out: see `context.mode`)"));
+        }
         (answer, received.and(ended))
     }
 
@@ -177,9 +181,7 @@ impl<'a> Chat<'a> {
         let request = self.wish.request(&self.history)?;
         let call = answer.call.clone();
         let reply = self.gateway.messages(request, &call).await?;
-        if let Some((messages, _)) = reply.trimmed {
-            self.screen.notice(&format!("(the conversation is too long for the model: {messages} earlier messages were left out or shortened)"));
-        }
+        answer.trimmed = reply.trimmed.map(|(messages, _)| messages);
         answer.model = reply.model;
         answer.upstream = reply.upstream;
         match reply.answer {

@@ -46,21 +46,12 @@ impl Gateway {
             wants_usage: !fitted.usage_is_ours,
             seed: call.id.chars().filter(char::is_ascii_alphanumeric).collect(),
         };
-        let ((answer, limits), continuations) = if request.is_stream() {
-            (self.chat_stream(&route, request, asked, plan, call).await?, 0)
+        let (answer, limits) = if request.is_stream() {
+            self.chat_stream(&route, request, asked, plan, call).await?
         } else {
             self.whole_chat(&route, request, asked, plan, call).await?
         };
-        Ok(Reply {
-            answer,
-            upstream: route.upstream.name().to_owned(),
-            model: route.model,
-            limits,
-            queued: call.meter.queued(),
-            trimmed: call.meter.trimmed(),
-            continuations,
-            warnings: Vec::new(),
-        })
+        Ok(Reply::new(answer, limits, &route, Vec::new(), call))
     }
 
     async fn whole_chat(
@@ -70,7 +61,7 @@ impl Gateway {
         asked: Asked,
         plan: Option<Plan>,
         call: &Call,
-    ) -> Result<((Answer, Limits), u32)> {
+    ) -> Result<(Answer, Limits)> {
         let _place = ask::admit(route, &call.meter).await?;
         let read = |body| relay::whole(&asked, body);
         let Answered { body: mut whole, limits } = ask::complete(route, &request, call, read).await?;
@@ -88,7 +79,7 @@ impl Gateway {
             }
         };
         note_usage(call, Some(usage));
-        Ok(((Answer::Whole(body), limits), continuations))
+        Ok((Answer::Whole(body), limits))
     }
 
     async fn chat_stream(

@@ -55,17 +55,13 @@ impl Gateway {
             prepared.request = self.make_fit(prepared.request, &prepared.route, trims, call).await?;
             prepared.asked.window = self.window(&prepared.route);
         }
-        let upstream = prepared.route.upstream.name().to_owned();
-        let model = prepared.route.model.clone();
-        let warnings = prepared.warnings.clone();
-        let ((answer, limits), continuations) = match (prepared.warm_up, stream) {
-            (true, _) => ((warmed_up(prepared, stream), Limits::new()), 0),
-            (false, true) => (self.message_stream(prepared, call).await?, 0),
+        let (route, warnings) = (prepared.route.clone(), prepared.warnings.clone());
+        let (answer, limits) = match (prepared.warm_up, stream) {
+            (true, _) => (warmed_up(prepared, stream), Limits::new()),
+            (false, true) => self.message_stream(prepared, call).await?,
             (false, false) => self.whole_message(prepared, call).await?,
         };
-        let queued = call.meter.queued();
-        let trimmed = call.meter.trimmed();
-        Ok(Reply { answer, upstream, model, limits, queued, trimmed, continuations, warnings })
+        Ok(Reply::new(answer, limits, &route, warnings, call))
     }
 
     /// How many input tokens a request has, by our own estimate (H01).
@@ -120,7 +116,7 @@ impl Gateway {
         Ok((Answer::Stream(frames), limits))
     }
 
-    async fn whole_message(&self, prepared: Prepared, call: &Call) -> Result<((Answer, Limits), u32)> {
+    async fn whole_message(&self, prepared: Prepared, call: &Call) -> Result<(Answer, Limits)> {
         let Prepared { route, request, mut echo, seed, asked, .. } = prepared;
         let plan = self.plan(&request, &route, asked, call);
         let _place = ask::admit(&route, &call.meter).await?;
@@ -143,7 +139,7 @@ impl Gateway {
         let body = serde_json::to_vec(&message).map_err(|error| {
             Error::new(ErrorKind::Internal, "a message could not be written").with_source(error)
         })?;
-        Ok(((Answer::Whole(body.into()), limits), continuations))
+        Ok((Answer::Whole(body.into()), limits))
     }
 }
 

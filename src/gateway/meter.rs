@@ -95,16 +95,6 @@ impl Meter {
         }
     }
 
-    /// How long the call waited for a place at the upstream, as far as that is known by now.
-    pub fn queued(&self) -> Option<Duration> {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner).queued
-    }
-
-    /// How many messages were left out or shortened, and how many tokens that saved.
-    pub fn trimmed(&self) -> Option<(usize, u64)> {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner).trimmed
-    }
-
     /// What is known by now.
     pub fn record(&self) -> Record {
         self.record.lock().unwrap_or_else(PoisonError::into_inner).clone()

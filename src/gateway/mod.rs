@@ -25,8 +25,10 @@ mod route;
 pub use crate::policy::continuation::{Mode, Rules};
 pub use context::{History, Mode as HistoryMode};
 pub use meter::Meter;
+use meter::Record;
 pub use models::ModelEntry;
 pub use over::{Finish, Over};
+use route::Route;
 pub use route::not_configured;
 
 /// What the way in knows of a call beside its body.
@@ -87,6 +89,29 @@ pub struct Reply {
     pub continuations: u32,
     /// What was changed on the way, as a person would want to know (`x-iflow2api-warning`).
     pub warnings: Vec<String>,
+}
+
+impl Reply {
+    /// An answer, and what the call's record says of how it came about.
+    fn new(
+        answer: Answer,
+        limits: Vec<(String, String)>,
+        route: &Route,
+        warnings: Vec<String>,
+        call: &Call,
+    ) -> Self {
+        let Record { queued, trimmed, continuations, .. } = call.meter.record();
+        Self {
+            answer,
+            upstream: route.upstream.name().to_owned(),
+            model: route.model.clone(),
+            limits,
+            queued,
+            trimmed,
+            continuations,
+            warnings,
+        }
+    }
 }
 
 /// A path that is passed through as it is.

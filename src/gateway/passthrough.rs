@@ -71,15 +71,6 @@ impl Gateway {
             (Answer::Whole(body), limits)
         };
         call.meter.first_byte();
-        Ok(Reply {
-            answer,
-            upstream: route.upstream.name().to_owned(),
-            model: route.model,
-            limits,
-            queued: call.meter.queued(),
-            trimmed: None,
-            continuations: 0,
-            warnings: Vec::new(),
-        })
+        Ok(Reply::new(answer, limits, &route, Vec::new(), call))
     }
 }

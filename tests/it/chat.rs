@@ -348,3 +348,22 @@ async fn a_terminal_shows_thoughts_before_the_answer_and_says_that_it_was_cut() 
     terminal.until("(the answer was cut at the limit of tokens").await;
     assert_eq!(terminal.status().await, Some(0));
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_conversation_that_does_not_fit_says_what_was_left_out() {
+    let home = Home::new();
+    home.configure("[context]\nmode = \"window\"\nkeep_turns = 1\n");
+    let mut terminal = Terminal::start(&home, "chat --demo -m demo-echo");
+    for (prompt, left_out) in
+        [("one", ""), ("two", "(1 earlier message was"), ("three", "(3 earlier messages were")]
+    {
+        terminal.until("> ").await;
+        terminal.types(&format!("{prompt}\n")).await;
+        terminal.until(&format!("You said: {prompt}")).await;
+        terminal.until(left_out).await;
+    }
+    terminal.until("> ").await;
+    terminal.types("\x04").await;
+    assert_eq!(terminal.status().await, Some(0));
+}
