@@ -131,6 +131,11 @@ impl Rounds {
 
     /// Asks for the next round. It is opened as the first one was, retries included.
     fn ask(&mut self, request: &ChatRequest, why: &Why) {
+        // A stop sequence that was matched here has ended the answer; what comes is only read to its end.
+        if self.meter.has_said_all() {
+            self.source = Source::Over;
+            return;
+        }
         if *why == Why::Silent {
             self.meter.retried();
         }

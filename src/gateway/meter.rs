@@ -95,6 +95,11 @@ impl Meter {
         }
     }
 
+    /// Whether a stream said its last word.
+    pub fn has_said_all(&self) -> bool {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).said_all
+    }
+
     /// What is known by now.
     pub fn record(&self) -> Record {
         self.record.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -233,6 +233,18 @@ async fn a_stop_that_cannot_stand_across_the_joint_forbids_nothing() {
 }
 
 #[tokio::test]
+async fn an_answer_that_a_stop_sequence_of_ours_ended_does_not_go_on_behind_the_caller_s_back() {
+    let upstream = Upstream::start([cut("One STOP5 two")]).await;
+    let mut program = serve(&upstream).start().await;
+    let stops = ["STOP1", "STOP2", "STOP3", "STOP4", "STOP5"];
+    let body = request(json!({"stream": true, "max_tokens": 99, "stop_sequences": stops})).to_string();
+    let text = program.messages(body).await.text().await;
+    assert!(text.contains("\"stop_sequence\":\"STOP5\"") && !text.contains("two"), "{text}");
+    program.line(&["call", "status=200"]).await;
+    assert_eq!(upstream.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn the_mode_is_the_setting_s_or_the_caller_s_for_one_call() {
     let ask = async |program: &Program, header: &str| {
         let body = request(json!({"stream": true, "max_tokens": 5})).to_string();
