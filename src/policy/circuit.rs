@@ -85,11 +85,15 @@ struct Circuit {
     state: State,
     failures: u32,
     wait: Duration,
+    /// The turn of the call that tries.
+    turn: Option<u64>,
+    /// What failed last.
+    reason: String,
 }
 
 impl Circuit {
     fn new() -> Self {
-        Self { state: State::Closed, failures: 0, wait: Duration::ZERO }
+        Self { state: State::Closed, failures: 0, wait: Duration::ZERO, turn: None, reason: String::new() }
     }
 
     /// How long a call has to wait now.
@@ -101,26 +105,35 @@ impl Circuit {
         }
     }
 
-    /// Lets a call through that need not wait; whether it is the one that tries.
-    fn enter(&mut self) -> bool {
-        let probes = self.state != State::Closed;
-        if probes {
-            self.state = State::Probing;
+    /// Lets a call through that need not wait; its turn, where it is the one that tries.
+    fn enter(&mut self, turn: u64) -> Option<u64> {
+        if self.state == State::Closed {
+            return None;
         }
-        probes
+        self.state = State::Probing;
+        self.turn = Some(turn);
+        self.turn
+    }
+
+    /// Whether a call with this turn is the one that tries now: others may have closed the circuit since.
+    fn is_tried_by(&self, turn: Option<u64>) -> bool {
+        self.state == State::Probing && turn.is_some() && turn == self.turn
     }
 
     /// Counts a failure; returns whether calls are kept away from now on.
-    fn fail(&mut self, probed: bool, rules: &Rules, now: Duration) -> bool {
-        self.failures = self.failures.saturating_add(1);
-        let opens = match self.state {
-            State::Closed => rules.failures > 0 && self.failures >= rules.failures,
+    fn fail(&mut self, turn: Option<u64>, reason: String, rules: &Rules, now: Duration) -> bool {
+        let wait = match self.state {
+            State::Closed => rules.wait,
+            State::Probing if self.is_tried_by(turn) => self.wait.saturating_mul(2),
             // Calls that were under way say nothing new.
-            State::Open { .. } | State::Probing => probed,
+            State::Open { .. } | State::Probing => return false,
         };
+        self.failures = self.failures.saturating_add(1);
+        self.reason = reason;
+        let opens = self.state == State::Probing || (1..=self.failures).contains(&rules.failures);
         if opens {
-            self.wait = if probed { self.wait * 2 } else { rules.wait }.min(rules.longest_wait);
-            self.state = State::Open { until: now + self.wait };
+            self.wait = wait.min(rules.longest_wait);
+            self.state = State::Open { until: now.saturating_add(self.wait) };
         }
         opens
     }
@@ -133,8 +146,8 @@ impl Circuit {
     }
 
     /// The call that tried has left without an answer: the next one may try.
-    fn leave(&mut self, probed: bool, now: Duration) {
-        if probed && self.state == State::Probing {
+    fn leave(&mut self, turn: Option<u64>, now: Duration) {
+        if self.is_tried_by(turn) {
             self.state = State::Open { until: now };
         }
     }
@@ -143,8 +156,8 @@ impl Circuit {
 /// A call that was let through.
 #[derive(Debug, Clone, Copy)]
 pub struct Pass {
-    upstream_probe: bool,
-    model_probe: bool,
+    upstream_turn: Option<u64>,
+    model_turn: Option<u64>,
 }
 
 /// What has changed for the calls that come.
@@ -166,6 +179,8 @@ pub enum Change {
 /// Why a call is kept away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
+    /// From one model only.
+    pub of_model: bool,
     /// For how long.
     pub wait: Duration,
     /// After how many failures in a row.
@@ -179,14 +194,16 @@ pub struct Kept {
 pub struct Circuits {
     rules: Rules,
     upstream: Circuit,
+    /// Those that failed last are at the end.
     models: Vec<(String, Circuit)>,
-    reason: String,
+    /// How many calls were let through.
+    turns: u64,
 }
 
 impl Circuits {
     /// With nothing tried yet.
     pub fn new(rules: Rules) -> Self {
-        Self { rules, upstream: Circuit::new(), models: Vec::new(), reason: String::new() }
+        Self { rules, upstream: Circuit::new(), models: Vec::new(), turns: 0 }
     }
 
     /// Lets a call to a model through, or says why not.
@@ -195,45 +212,46 @@ impl Circuits {
     /// Where calls are kept away.
     pub fn enter(&mut self, model: &str, now: Duration) -> Result<Pass, Kept> {
         let of_model = self.models.iter_mut().find(|(name, _)| name == model).map(|(_, circuit)| circuit);
-        for circuit in [Some(&self.upstream), of_model.as_deref()].into_iter().flatten() {
-            if let Some(wait) = circuit.wait(now) {
-                return Err(Kept { wait, failures: circuit.failures, reason: self.reason.clone() });
+        let asked = [(false, Some(&self.upstream)), (true, of_model.as_deref())];
+        for (of_model, circuit) in asked {
+            if let Some((circuit, wait)) = circuit.and_then(|circuit| Some((circuit, circuit.wait(now)?))) {
+                let reason = circuit.reason.clone();
+                return Err(Kept { of_model, wait, failures: circuit.failures, reason });
             }
         }
-        let model_probe = of_model.is_some_and(Circuit::enter);
-        Ok(Pass { upstream_probe: self.upstream.enter(), model_probe })
+        self.turns += 1;
+        let model_turn = of_model.and_then(|circuit| circuit.enter(self.turns));
+        Ok(Pass { upstream_turn: self.upstream.enter(self.turns), model_turn })
     }
 
     /// Takes how a call ended that was let through; its error, if it failed.
     pub fn end(&mut self, pass: Pass, model: &str, error: Option<&Error>, now: Duration) -> Option<Change> {
-        let blame = error.map(Blame::of);
-        if let (Some(Blame::Upstream | Blame::Model), Some(error)) = (blame, error) {
-            self.reason = error.to_string();
-        }
-        match blame {
+        let reason = || error.map(Error::to_string).unwrap_or_default();
+        match error.map(Blame::of) {
             Some(Blame::Upstream) => {
                 self.model_left(model, pass, now);
-                let opened = self.upstream.fail(pass.upstream_probe, &self.rules, now);
+                let opened = self.upstream.fail(pass.upstream_turn, reason(), &self.rules, now);
                 let (failures, wait) = (self.upstream.failures, self.upstream.wait);
                 opened.then_some(Change::Opened { of_model: false, failures, wait })
             }
             Some(Blame::Model) => {
-                self.upstream.succeed();
+                let closed = self.upstream.succeed();
                 let rules = self.rules;
                 let circuit = self.of_model(model);
-                let opened = circuit.fail(pass.model_probe, &rules, now);
+                let opened = circuit.fail(pass.model_turn, reason(), &rules, now);
                 let (failures, wait) = (circuit.failures, circuit.wait);
-                opened.then_some(Change::Opened { of_model: true, failures, wait })
+                let opened = opened.then_some(Change::Opened { of_model: true, failures, wait });
+                opened.or(closed.then_some(Change::Closed))
             }
             // Neither a failure nor a success, but the one that tried has been answered.
             Some(Blame::Nobody) => {
-                let upstream = pass.upstream_probe && self.upstream.succeed();
-                let model = pass.model_probe && self.forget(model);
+                let upstream = pass.upstream_turn.is_some() && self.upstream.succeed();
+                let model = pass.model_turn.is_some() && self.forget(model);
                 (upstream || model).then_some(Change::Closed)
             }
             Some(Blame::Lives) => {
                 let upstream = self.upstream.succeed();
-                let model = pass.model_probe && self.forget(model);
+                let model = pass.model_turn.is_some() && self.forget(model);
                 (upstream || model).then_some(Change::Closed)
             }
             None => {
@@ -245,7 +263,7 @@ impl Circuits {
 
     /// A call that was let through has left without an answer.
     pub fn leave(&mut self, pass: Pass, model: &str, now: Duration) {
-        self.upstream.leave(pass.upstream_probe, now);
+        self.upstream.leave(pass.upstream_turn, now);
         self.model_left(model, pass, now);
     }
 
@@ -263,24 +281,24 @@ impl Circuits {
 
     fn model_left(&mut self, model: &str, pass: Pass, now: Duration) {
         if let Some((_, circuit)) = self.models.iter_mut().find(|(name, _)| name == model) {
-            circuit.leave(pass.model_probe, now);
+            circuit.leave(pass.model_turn, now);
         }
     }
 
     fn forget(&mut self, model: &str) -> bool {
         let Some(at) = self.models.iter().position(|(name, _)| name == model) else { return false };
-        self.models.swap_remove(at).1.succeed()
+        self.models.remove(at).1.succeed()
     }
 
+    /// Makes room by forgetting what has not failed for longest, and calls may go to; else the oldest.
     fn of_model(&mut self, model: &str) -> &mut Circuit {
-        let at = self.models.iter().position(|(name, _)| name == model).unwrap_or_else(|| {
-            if self.models.len() >= MAX_MODELS {
-                self.models.remove(0);
-            }
-            self.models.push((model.to_owned(), Circuit::new()));
-            self.models.len() - 1
-        });
-        let Some((_, circuit)) = self.models.get_mut(at) else { unreachable!("it was found or pushed") };
+        let known = self.models.iter().position(|(name, _)| name == model).map(|at| self.models.remove(at));
+        if known.is_none() && self.models.len() >= MAX_MODELS {
+            let idle = self.models.iter().position(|(_, circuit)| circuit.state == State::Closed);
+            self.models.remove(idle.unwrap_or(0));
+        }
+        self.models.push(known.unwrap_or_else(|| (model.to_owned(), Circuit::new())));
+        let Some((_, circuit)) = self.models.last_mut() else { unreachable!("it was pushed") };
         circuit
     }
 }

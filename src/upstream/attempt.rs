@@ -116,7 +116,7 @@ impl Attempts {
     fn enter<'a>(&'a self, name: &str, model: &'a str) -> Result<Attempt<'a>> {
         match self.circuits().enter(model, self.now()) {
             Ok(pass) => Ok(Attempt { attempts: self, model, pass: Some(pass) }),
-            Err(kept) => Err(left_alone(name, kept)),
+            Err(kept) => Err(left_alone(name, model, kept)),
         }
     }
 
@@ -150,9 +150,11 @@ fn health(state: State, now: Duration) -> Health {
 }
 
 /// An upstream that is not asked.
-fn left_alone(name: &str, kept: Kept) -> Error {
-    let Kept { wait, failures, reason } = kept;
-    let message = format!("upstream `{name}` is left alone after {failures} failures in a row: {reason}");
+fn left_alone(name: &str, model: &str, kept: Kept) -> Error {
+    let Kept { of_model, wait, failures, reason } = kept;
+    let of_model = if of_model { format!(" for model `{model}`") } else { String::new() };
+    let message =
+        format!("upstream `{name}` is left alone{of_model} after {failures} failures in a row: {reason}");
     Error::new(ErrorKind::Overloaded, message).with_status(503).with_retry_after(Some(wait))
 }
 

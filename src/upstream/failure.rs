@@ -55,11 +55,14 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 }
 
 fn read_wait(text: &str, now: SystemTime) -> Option<Duration> {
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
     if let Ok(seconds) = text.parse::<f64>() {
         // What is longer than any clock is as long as can be.
-        let longest = Duration::from_secs(u32::MAX.into());
-        return (seconds >= 0.0)
-            .then(|| Duration::try_from_secs_f64(seconds).unwrap_or(longest).min(longest));
+        let longest = Duration::from_secs(u64::MAX);
+        return (seconds.is_finite() && seconds >= 0.0)
+            .then(|| Duration::try_from_secs_f64(seconds).unwrap_or(longest));
     }
     let date = httpdate::parse_http_date(text).ok()?;
     Some(date.duration_since(now).unwrap_or(Duration::ZERO))
@@ -78,9 +81,9 @@ mod tests {
             ("2", Some(2.0)),
             ("1.5", Some(1.5)),
             ("1000000000", Some(1e9)),
-            ("1e99", Some(f64::from(u32::MAX))),
             ("-1", None),
             ("NaN", None),
+            ("inf", None),
             ("soon", None),
             ("", None),
             ("Mon, 23 Nov 2026 01:00:30 GMT", Some(30.0)),
@@ -89,6 +92,14 @@ mod tests {
             ("Mon, 23 Nov 2026 01:00:30 CET", None),
         ] {
             assert_eq!(read_wait(text, now), seconds.map(Duration::from_secs_f64), "{text}");
+        }
+        for (text, seconds) in [
+            ("9007199254740993", (1 << 53) + 1),
+            ("18446744073709551615", u64::MAX),
+            ("18446744073709551616", u64::MAX),
+            ("1e99", u64::MAX),
+        ] {
+            assert_eq!(read_wait(text, now), Some(Duration::from_secs(seconds)), "{text}");
         }
     }
 

@@ -7,8 +7,8 @@ use crate::wire::openai::ChatRequest;
 
 /// How many calls keep their results (G04).
 const KEPT_CALLS: usize = 5;
-/// What stands for a tool's result that was left out.
-const CLEARED: &str = "[cleared]";
+/// What stands for a tool's result that was left out, as JSON.
+const CLEARED: &str = "\"[cleared]\"";
 /// What stands for an image that was left out.
 const NO_IMAGE: &str = "[image left out]";
 
@@ -41,7 +41,7 @@ pub(super) fn choose(
         && begun.blind <= last_turn
         && begun.cleared <= clearable;
     let begun = if fits { begun } else { Cut::default() };
-    let mut search = Search { messages, shape, before, costs, cut: begun, last_turn };
+    let mut search = Search::new(messages, shape, before, costs, begun);
     if begun != Cut::default() && search.total() <= room.for_prompt() {
         return Ok(begun);
     }
@@ -57,54 +57,80 @@ pub(super) fn choose(
 struct Search<'a> {
     messages: &'a [Members],
     shape: &'a Shape,
-    before: &'a [u64],
     costs: &'a Costs<'a>,
     cut: Cut,
-    last_turn: usize,
+    /// The tokens of each message behind the cut: a message is counted again only when it changes.
+    left: Vec<u64>,
+    /// The sum of `left`, and what is never left out.
+    sum: u64,
+    /// What the note costs at the most.
+    note: u64,
 }
 
-impl Search<'_> {
-    /// The tokens behind the cut as it stands.
-    fn total(&self) -> u64 {
-        let tokens = self
-            .messages
+impl<'a> Search<'a> {
+    fn new(
+        messages: &'a [Members],
+        shape: &'a Shape,
+        before: &[u64],
+        costs: &'a Costs<'a>,
+        cut: Cut,
+    ) -> Self {
+        let left: Vec<u64> = messages
             .iter()
-            .zip(self.before)
+            .zip(before)
             .enumerate()
-            .map(|(at, (message, &whole))| self.cost(at, message, whole));
-        self.costs.fixed + tokens.sum::<u64>()
+            .map(|(at, (message, &whole))| match is_dropped(shape, cut, at, message) {
+                true => 0,
+                false => shortened(cut, at, message).map_or(whole, |short| (costs.message)(&short)),
+            })
+            .collect();
+        let sum = costs.fixed + left.iter().sum::<u64>();
+        let note = (costs.message)(&said_note(messages.len()));
+        Self { messages, shape, costs, cut, left, sum, note }
     }
 
-    fn cost(&self, at: usize, message: &Members, whole: u64) -> u64 {
-        if is_dropped(self.shape, self.cut, at, message) {
-            return 0;
+    /// The tokens behind the cut as it stands, with the note.
+    fn total(&self) -> u64 {
+        self.sum + if self.cut.dropped > 0 { self.note } else { 0 }
+    }
+
+    /// Says what a message costs now.
+    fn set(&mut self, at: usize, tokens: u64) {
+        if let Some(left) = self.left.get_mut(at) {
+            self.sum = self.sum.saturating_sub(*left) + tokens;
+            *left = tokens;
         }
-        shortened(self.cut, at, message).map_or(whole, |message| (self.costs.message)(&message))
     }
 
     /// Moves one edge of the cut on, message by message, until what is left is `target` tokens, or `end`.
     fn advance(&mut self, target: u64, end: usize, edge: impl Fn(&mut Cut) -> &mut usize) {
-        let mut total = self.total();
-        while total > target && *edge(&mut self.cut) < end {
+        while self.total() > target && *edge(&mut self.cut) < end {
             let at = *edge(&mut self.cut);
-            let cost = |search: &Self| match (search.messages.get(at), search.before.get(at)) {
-                (Some(message), Some(&whole)) => search.cost(at, message, whole),
-                _ => 0,
-            };
-            let whole = cost(self);
             *edge(&mut self.cut) += 1;
-            total = total.saturating_sub(whole) + cost(self);
+            let Some(message) = self.messages.get(at) else { continue };
+            if is_dropped(self.shape, self.cut, at, message) {
+                continue;
+            }
+            if let Some(short) = shortened(self.cut, at, message) {
+                self.set(at, (self.costs.message)(&short));
+            }
         }
     }
 
     /// Leaves groups out, oldest first.
     fn drop_groups(&mut self, target: u64, end: usize) {
-        let end = end.min(self.last_turn);
         while self.cut.dropped < end && self.total() > target {
             let next = self.shape.groups.iter().copied().find(|&group| {
                 group > self.cut.dropped && self.shape.task.is_none_or(|task| group > task + 1)
             });
+            let from = self.cut.dropped;
             self.cut.dropped = next.unwrap_or(end).min(end);
+            for at in from..self.cut.dropped {
+                if self.messages.get(at).is_some_and(|message| is_dropped(self.shape, self.cut, at, message))
+                {
+                    self.set(at, 0);
+                }
+            }
         }
     }
 }
@@ -118,8 +144,9 @@ fn is_dropped(shape: &Shape, cut: Cut, at: usize, message: &Members) -> bool {
 /// A message without what the cut takes from it; nothing where that is nothing.
 fn shortened(cut: Cut, at: usize, message: &Members) -> Option<Members> {
     if at < cut.cleared && message.is("role", "tool") {
-        let cleared = message.is("content", CLEARED);
-        return (!cleared).then(|| message.clone().with("content", Raw::from_static("\"[cleared]\"")));
+        // What is as short already would only grow.
+        let longer = message.get("content").is_some_and(|said| said.as_bytes().len() > CLEARED.len());
+        return longer.then(|| message.clone().with("content", Raw::from_static(CLEARED)));
     }
     if at >= cut.blind || !message.is("role", "user") {
         return None;
@@ -157,18 +184,28 @@ pub fn apply(request: &mut ChatRequest, shape: &Shape, cut: Cut) -> usize {
     dropped + changed
 }
 
+/// What tells that there was more.
+fn note_text(dropped: usize) -> String {
+    let plural = if dropped == 1 { "" } else { "s" };
+    format!("[{dropped} earlier message{plural} left out here to fit the context window]")
+}
+
+/// The note as a message of its own.
+fn said_note(dropped: usize) -> Members {
+    Members::new()
+        .with("role", Raw::from_static("\"assistant\""))
+        .with("content", Raw::of(&note_text(dropped)))
+}
+
 /// Tells the model, where the cut is, that there was more: in the task where an assistant goes on behind
 /// it, and else in a message of the assistant's, since many templates want the two to alternate.
 fn note(messages: &mut Vec<Members>, task: usize, dropped: usize) {
-    let plural = if dropped == 1 { "" } else { "s" };
-    let text = format!("[{dropped} earlier message{plural} left out here to fit the context window]");
     let behind = messages.iter().skip(task + 1).find(|message| !message.is("role", "system"));
     if behind.is_some_and(|message| message.is("role", "user")) {
-        let said =
-            Members::new().with("role", Raw::from_static("\"assistant\"")).with("content", Raw::of(&text));
-        return messages.insert(task + 1, said);
+        return messages.insert(task + 1, said_note(dropped));
     }
     let Some(message) = messages.get_mut(task) else { return };
+    let text = note_text(dropped);
     let content = message.get("content");
     let with_note = match content.and_then(Raw::text) {
         Some(said) => Raw::of(&format!("{said}\n\n{text}")),

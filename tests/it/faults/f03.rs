@@ -24,7 +24,7 @@ async fn f_3_a_stall_is_filled_with_signs_of_life_and_ends_with_one_error_at_the
             let setup =
                 serve(&upstream).env("IFLOW2API_TIMEOUT_HOLD", "50ms").env("IFLOW2API_TIMEOUT_PING", "50ms");
             let setup =
-                setup.env("IFLOW2API_TIMEOUT_FIRST_BYTE", "600ms").env("IFLOW2API_TIMEOUT_IDLE", "600ms");
+                setup.env("IFLOW2API_TIMEOUT_FIRST_BYTE", "1500ms").env("IFLOW2API_TIMEOUT_IDLE", "1500ms");
             let mut program = setup.start().await;
             let text = program.post(path, body).await.text().await;
             assert!(text.matches(sign).count() >= 3, "{when} on {path}: {text}");
@@ -34,7 +34,7 @@ async fn f_3_a_stall_is_filled_with_signs_of_life_and_ends_with_one_error_at_the
                 errors == 1 && !text.contains("[DONE]") && !text.contains("message_stop"),
                 "{when}: {text}"
             );
-            assert!(text.contains("sent nothing for 0.6 s"), "{when}: {text}");
+            assert!(text.contains("sent nothing for 1.5 s"), "{when}: {text}");
             upstream.left().await;
             let next = program.post(path, body).await.text().await;
             assert!(next.contains("lo!"), "the next request succeeds: {next}");

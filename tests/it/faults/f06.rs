@@ -2,7 +2,7 @@
 //! asked again once it is back.
 
 use crate::program::{CHAT, MESSAGES_STREAM, STREAM, WHOLE};
-use crate::support::client::{connect, read_head};
+use crate::support::client::read_head;
 use crate::support::program::{Program, setup};
 use futures_util::future::join_all;
 use serde_json::json;
@@ -147,7 +147,6 @@ async fn f_6_a_probe_whose_caller_leaves_lets_the_next_one_try() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(status, 200);
-    let _ = connect;
 }
 
 async fn upstream_asked(upstream: &crate::support::upstream::Upstream, program: &Program, status: u16) {

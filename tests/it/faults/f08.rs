@@ -16,8 +16,8 @@ async fn f_8_a_client_that_reads_nothing_is_left_at_the_stall_limit_and_holds_up
         let written = upstream.stuck().await;
         assert!(written < 64 * 1024 * 1024, "what nobody reads is not read on: {written} bytes");
         assert_eq!(program.chat(CHAT).await.status, 200, "others are served meanwhile");
-        upstream.left().await;
         program.line(&["call", "status=499"]).await;
+        upstream.left().await;
         assert!(upstream.written() < 64 * 1024 * 1024);
         assert_eq!(program.chat(CHAT).await.status, 200, "the next request succeeds");
         assert!(!program.said().contains("panicked"));

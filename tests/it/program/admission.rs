@@ -103,7 +103,7 @@ async fn a_wait_for_a_place_has_the_limit_of_the_first_byte_and_signs_of_life() 
     let upstream = Upstream::start([slow()]).await;
     let table = "[upstream.fake]\npreset = \"openai\"\nbase_url = \"UPSTREAM\"\nmax_concurrent = 1\n";
     let setup = setup(&["serve", "--port", "0"]).config(table, &upstream);
-    let setup = setup.env("IFLOW2API_TIMEOUT_FIRST_BYTE", "1s").env("IFLOW2API_TIMEOUT_HOLD", "100ms");
+    let setup = setup.env("IFLOW2API_TIMEOUT_FIRST_BYTE", "3s").env("IFLOW2API_TIMEOUT_HOLD", "100ms");
     let program = setup.env("IFLOW2API_TIMEOUT_PING", "100ms").start().await;
     let mut first = program.chat(CHAT_STREAM).await;
     first.until("\"a\"").await;
