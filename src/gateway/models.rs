@@ -138,14 +138,16 @@ fn entry(id: &str, owner: &str) -> ModelEntry {
 }
 
 fn read_entry(members: &Members, owner: &str) -> Option<ModelEntry> {
-    let number = |keys: &[&str]| keys.iter().find_map(|key| members.some(key)?.u64());
+    // A 0 stands for what is not known: a window of none would have every call refused.
+    let known = |raw: &Raw| raw.u64().filter(|&number| number > 0);
+    let number = |keys: &[&str]| keys.iter().find_map(|key| members.some(key).and_then(known));
     let meta = members.some("meta").and_then(Raw::members).unwrap_or_default();
     let id = members.text("id").filter(|id| !id.is_empty())?.into_owned();
     Some(ModelEntry {
         owned_by: members.text("owned_by").map_or_else(|| owner.to_owned(), std::borrow::Cow::into_owned),
         created_unix_seconds: number(&["created"]).unwrap_or(0),
         max_input_tokens: number(&["max_input_tokens", "context_length", "max_model_len", "context_window"])
-            .or_else(|| meta.some("n_ctx_train").and_then(Raw::u64)),
+            .or_else(|| meta.some("n_ctx_train").and_then(known)),
         max_tokens: number(&["max_tokens", "max_output_tokens", "max_completion_tokens"]),
         id,
     })

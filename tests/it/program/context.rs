@@ -147,3 +147,38 @@ async fn off_is_off() {
     assert_eq!(program.messages(messages(30, 32000)).await.status, 200);
     assert_eq!(sent(&upstream)["max_tokens"], 32000);
 }
+
+#[tokio::test]
+async fn a_chat_that_grows_line_by_line_is_never_refused() {
+    const LINES: usize = 150;
+    let (upstream, program) = ready("context_window = 2000", LINES).await;
+    let mut messages: Vec<Value> = Vec::new();
+    for number in 0..LINES {
+        messages.push(json!({"role": "user", "content": format!("Question {number}: and a bit more of it")}));
+        let body = json!({"model": "m", "max_tokens": 100, "messages": messages}).to_string();
+        assert_eq!(program.chat(body).await.status, 200, "line {number}");
+        messages.push(json!({"role": "assistant", "content": format!("Answer {number}.")}));
+    }
+    assert!(sent(&upstream)["messages"].as_array().unwrap().len() < LINES, "it was cut");
+}
+
+#[tokio::test]
+async fn a_list_that_says_zero_says_nothing() {
+    let list = r#"{"data":[{"id":"m","max_input_tokens":0,"context_length":0,"meta":{"n_ctx_train":0}}]}"#;
+    let list = Exchange::answer(200, list).at("GET /v1/models");
+    let upstream = Upstream::start([list, Exchange::answer(200, WHOLE), Exchange::answer(200, WHOLE)]).await;
+    let program = with_table(&upstream, "").start().await;
+    assert_eq!(program.get("/v1/models").await.status, 200);
+    assert_eq!(program.chat(CHAT).await.status, 200);
+    assert_eq!(program.messages(MESSAGES).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_count_counts_all_that_was_sent() {
+    let upstream = Upstream::start([]).await;
+    let setup = with_table(&upstream, "context_window = 2000").env("IFLOW2API_CONTEXT_MODE", "window");
+    let program = setup.start().await;
+    let mut answer = program.post("/v1/messages/count_tokens", messages(30, 100)).await;
+    assert_eq!((answer.status, answer.header("x-iflow2api-trimmed")), (200, None));
+    assert!(answer.json().await["input_tokens"].as_u64().unwrap() > 3000);
+}
