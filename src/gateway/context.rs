@@ -1,7 +1,6 @@
 //! Makes a request fit the model's window, as far as that is known: a lower bound of the answer first, then
 //! less history (G01–G07). What is left out is decided by `policy::context`.
 
-use super::count::off_executor;
 use super::route::Route;
 use super::{Call, Gateway};
 use crate::error::{Error, ErrorKind, Result};
@@ -98,7 +97,7 @@ impl Gateway {
             trims: trims || slides,
             cuts: Arc::clone(&self.cuts),
         };
-        let (request, trimmed) = off_executor(move || task.run()).await??;
+        let (request, trimmed) = self.counter.run(move || task.run()).await??;
         if trimmed.messages > 0 {
             tracing::debug!(messages = trimmed.messages, tokens = trimmed.tokens, "history was left out");
             call.meter.note(|record| record.trimmed = Some((trimmed.messages, trimmed.tokens)));

@@ -33,7 +33,15 @@ impl Counter {
     ) -> impl Future<Output = Result<u64>> + Send + 'static {
         let messages = request.messages().to_vec();
         let tools = request.get("tools").cloned();
-        let work = move || tokens::estimate(vocabulary, &messages, tools.as_ref());
+        self.run(move || tokens::estimate(vocabulary, &messages, tools.as_ref()))
+    }
+
+    /// Runs work that counts, off the executor: begins at once if there is a place, else when the future is
+    /// asked.
+    pub fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = Result<T>> + Send + 'static {
         let places = Arc::clone(&self.places);
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
             return Either::Right(async move {
