@@ -104,6 +104,9 @@ pub enum Structured {
     Unsupported,
 }
 
+/// What a model is told that cannot be given the start of its answer (A38, F04).
+pub const GO_ON: &str = "Continue exactly where you stopped. Do not repeat or comment.";
+
 /// How a last assistant message is continued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prefix {

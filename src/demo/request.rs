@@ -1,10 +1,8 @@
 //! What a chat request says, as far as the demo models care. What follows from it is `plan`'s.
 
 use super::plan::Refusal;
+use crate::dialect::GO_ON;
 use serde_json::Value;
-
-/// How a gateway asks for the rest of an answer (F04).
-const GO_ON: &str = "Continue exactly where you stopped. Do not repeat or comment.";
 
 /// A chat request that has messages and asks for one choice.
 #[derive(Debug)]

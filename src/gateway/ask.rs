@@ -6,7 +6,7 @@ use super::route::Route;
 use super::{Call, Gateway, Meter};
 use crate::error::{Error, Result};
 use crate::policy::request;
-use crate::upstream::{Answered, Ask, FrameStream, Place};
+use crate::upstream::{Answered, Ask, FrameStream, Place, Retried};
 use crate::wire::openai::ChatRequest;
 use bytes::Bytes;
 use futures_util::stream::StreamExt as _;
@@ -51,18 +51,28 @@ pub(super) async fn complete<T>(
     read: impl Fn(Bytes) -> Result<T>,
 ) -> Result<Answered<T>> {
     let retried = || call.meter.retried();
-    let ask = |request: &ChatRequest| Ask {
-        path: request::path(request),
-        model: &route.model,
-        body: request.to_bytes(),
-        retried: &retried,
-    };
-    match route.upstream.complete(ask(request), &read).await {
+    let read = &read;
+    within_room(request, |request| route.upstream.complete(route.ask(request, &retried), read)).await
+}
+
+/// Sends a request; once more for a shorter answer, where that is all that was wrong with it.
+async fn within_room<T, F: Future<Output = Result<T>>>(
+    request: &ChatRequest,
+    send: impl Fn(&ChatRequest) -> F,
+) -> Result<T> {
+    match send(request).await {
         Err(error) => match shorter(request, &error) {
-            Some(request) => route.upstream.complete(ask(&request), &read).await,
+            Some(request) => send(&request).await,
             None => Err(error),
         },
         answered => answered,
+    }
+}
+
+impl Route {
+    /// The question that a request is.
+    pub(super) fn ask<'a>(&'a self, request: &ChatRequest, retried: Retried<'a>) -> Ask<'a> {
+        Ask { path: request::path(request), model: &self.model, body: request.to_bytes(), retried }
     }
 }
 
@@ -93,21 +103,8 @@ impl Gateway {
             let admitted = admit(&route, &meter).await?;
             // Nobody else sets it.
             let _ = held.set(admitted);
-            let Route { upstream, model } = route;
             let retried = || meter.retried();
-            let ask = |request: &ChatRequest| Ask {
-                path: request::path(request),
-                model: &model,
-                body: request.to_bytes(),
-                retried: &retried,
-            };
-            match upstream.stream(ask(&request)).await {
-                Err(error) => match shorter(&request, &error) {
-                    Some(request) => upstream.stream(ask(&request)).await,
-                    None => Err(error),
-                },
-                answered => answered,
-            }
+            within_room(&request, |request| route.upstream.stream(route.ask(request, &retried))).await
         };
         let (frames, limits, late) = opened(flow::open(opening, self.patience.hold).await?);
         let mut first = Some(call.meter.clone());

@@ -1,7 +1,7 @@
 //! A call on the OpenAI face.
 
 use super::ask::{self, Limits, Opened};
-use super::continuation::{read_on, turn_pages};
+use super::continuation::read_on;
 use super::count::off_executor;
 use super::flow;
 use super::relay::{self, Asked, Relay};
@@ -9,7 +9,7 @@ use super::route::Route;
 use super::{Answer, Call, Gateway, Reply};
 use crate::error::Result;
 use crate::policy;
-use crate::policy::continuation::{self, Plan};
+use crate::policy::continuation;
 use crate::translate::tokens::{self, Vocabulary};
 use crate::translate::{check, tools};
 use crate::upstream::Answered;
@@ -17,6 +17,15 @@ use crate::wire::json::Raw;
 use crate::wire::openai::{ChatRequest, Chunk, Content, Usage};
 use crate::wire::sse::Frame;
 use futures_util::stream::StreamExt as _;
+
+/// A request that is ready to be sent, and what its answer needs.
+struct Prepared {
+    route: Route,
+    request: ChatRequest,
+    asked: Asked,
+    /// What the rules of continuation want to know of it.
+    bounds: continuation::Asked,
+}
 
 impl Gateway {
     /// A call on the OpenAI face.
@@ -38,36 +47,30 @@ impl Gateway {
         let cap = policy::request::bound(&request);
         let fitted = policy::request::fit(&mut request, route.upstream.profile());
         let request = self.make_fit(request, &route, true, call).await?;
-        let asked_for = continuation::Asked { cap, prefilled: false, window: self.window(&route) };
-        let plan = self.plan(&request, &route, asked_for, call);
+        let bounds = continuation::Asked { cap, prefilled: false, window: self.window(&route) };
         let asked = Asked {
             upstream: route.upstream.name().to_owned(),
             renamed,
             wants_usage: !fitted.usage_is_ours,
             seed: call.id.chars().filter(char::is_ascii_alphanumeric).collect(),
         };
-        let (answer, limits) = if request.is_stream() {
-            self.chat_stream(&route, request, asked, plan, call).await?
+        let prepared = Prepared { route: route.clone(), request, asked, bounds };
+        let (answer, limits) = if prepared.request.is_stream() {
+            self.chat_stream(prepared, call).await?
         } else {
-            self.whole_chat(&route, request, asked, plan, call).await?
+            self.whole_chat(prepared, call).await?
         };
         Ok(Reply::new(answer, limits, &route, Vec::new(), call))
     }
 
-    async fn whole_chat(
-        &self,
-        route: &Route,
-        request: ChatRequest,
-        asked: Asked,
-        plan: Option<Plan>,
-        call: &Call,
-    ) -> Result<(Answer, Limits)> {
-        let _place = ask::admit(route, &call.meter).await?;
+    async fn whole_chat(&self, prepared: Prepared, call: &Call) -> Result<(Answer, Limits)> {
+        let Prepared { route, request, asked, bounds } = prepared;
+        let _place = ask::admit(&route, &call.meter).await?;
         let read = |body| relay::whole(&asked, body);
-        let Answered { body: mut whole, limits } = ask::complete(route, &request, call, read).await?;
+        let Answered { body: mut whole, limits } = ask::complete(&route, &request, call, read).await?;
         call.meter.first_byte();
-        let (body, continuations) = turn_pages(whole.body.clone(), plan, route, call).await;
-        if continuations > 0 {
+        let pages = self.turn_pages(&whole.body, &whole.chunk, &request, (&route, bounds), call).await;
+        if let Some(body) = pages {
             whole = relay::whole(&asked, body)?;
         }
         let (body, usage) = match whole.usage {
@@ -82,16 +85,11 @@ impl Gateway {
         Ok((Answer::Whole(body), limits))
     }
 
-    async fn chat_stream(
-        &self,
-        route: &Route,
-        request: ChatRequest,
-        asked: Asked,
-        plan: Option<Plan>,
-        call: &Call,
-    ) -> Result<(Answer, Limits)> {
-        let Opened { frames, limits, late, place } = self.open_stream(route, request, call).await?;
-        let items = read_on(frames, plan, route, call);
+    async fn chat_stream(&self, prepared: Prepared, call: &Call) -> Result<(Answer, Limits)> {
+        let Prepared { route, request, asked, bounds } = prepared;
+        let plan = self.plan(&request, &route, bounds, call);
+        let Opened { frames, limits, late, place } = self.open_stream(&route, request, call).await?;
+        let items = read_on(frames, plan, &route, call);
         let call = call.clone();
         let relayed = flow::drive(items, Relay::new(asked), call.over.clone(), move |relay, failed| {
             drop(place);

@@ -19,8 +19,6 @@ pub use crate::policy::context::Mode;
 /// Of how many conversations the cut is remembered. Chosen: a team's worth; one that is forgotten is only
 /// cut anew.
 const MAX_CUTS: usize = 256;
-/// What an image costs at the most.
-const IMAGE_TOKENS: usize = 1600;
 
 /// When history is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,18 +116,20 @@ impl Task {
         }
         let Some(window) = self.window else { return Ok((self.request, trimmed)) };
         let room = Room::new(window, bound(&self.request));
-        if self.trims {
+        let prompt = if self.trims {
             let conversation = conversation(&self.request);
             let mut cut = self.cuts.of(conversation);
             let fitted = context::fit(&mut self.request, room, self.history.keep_turns, &mut cut, &costs);
-            let less = fitted.map_err(|long| too_long(long, window, room))?;
-            if less.messages > 0 {
+            let fitted = fitted.map_err(|long| too_long(long, window, room))?;
+            if fitted.trimmed.messages > 0 {
                 self.cuts.keep(conversation, cut);
             }
-            trimmed.messages += less.messages;
-            trimmed.tokens += less.tokens;
-        }
-        let prompt = costs.fixed + self.request.messages().iter().map(message).sum::<u64>();
+            trimmed.messages += fitted.trimmed.messages;
+            trimmed.tokens += fitted.trimmed.tokens;
+            fitted.prompt
+        } else {
+            costs.prompt(&self.request)
+        };
         if prompt > room.for_prompt() {
             return Err(too_long(TooLong { tokens: prompt }, window, room));
         }
@@ -147,14 +147,11 @@ fn surely_fits(request: &ChatRequest, window: u64) -> bool {
         let content = message.get("content").map(Raw::as_bytes).unwrap_or_default();
         memmem::find_iter(content, b"\"image_url\"").count() + memmem::find_iter(content, b"\"file\"").count()
     };
-    let bytes = request.size_hint();
-    let Some(left) = usize::try_from(window - window / 16).ok().and_then(|window| window.checked_sub(bytes))
-    else {
-        return false;
-    };
+    let bytes = u64::try_from(request.size_hint()).unwrap_or(u64::MAX);
+    let Some(left) = (window - window / 16).checked_sub(bytes) else { return false };
     let images: usize = request.messages().iter().map(images).sum();
-    let asked = bound(request).and_then(|asked| usize::try_from(asked).ok()).unwrap_or(window as usize / 4);
-    images.saturating_mul(IMAGE_TOKENS).saturating_add(asked) <= left
+    let images = u64::try_from(images).unwrap_or(u64::MAX).saturating_mul(tokens::MAX_IMAGE);
+    images.saturating_add(bound(request).unwrap_or(window / 4)) <= left
 }
 
 /// What makes a conversation the same one: its model, what the system says, and the task.

@@ -6,10 +6,10 @@ use super::route::Route;
 use super::{Call, Gateway};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy;
-use crate::policy::continuation::{Asked, Next, Pages, Plan, Rules, Splice, Why};
+use crate::policy::continuation::{Asked, Next, Pages, Plan, Rules, Splice, Why, may_go_on};
 use crate::translate::tokens::{self, Vocabulary};
-use crate::upstream::{Answered, Ask, FrameStream, Upstream};
-use crate::wire::openai::{ChatRequest, Reading};
+use crate::upstream::{Answered, FrameStream, Upstream};
+use crate::wire::openai::{ChatRequest, Chunk, Reading};
 use crate::wire::sse::Frame;
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt as _, poll_fn};
@@ -110,7 +110,7 @@ impl Rounds {
             self.ready.extend(self.made.drain(..));
             match next {
                 Next::GoOn => {}
-                Next::Ask(request, why) => self.ask(&request, &why),
+                Next::Ask(request, why) => self.ask(*request, &why),
                 Next::Over => self.source = Source::Over,
                 Next::Failed(error) => {
                     self.source = Source::Over;
@@ -130,7 +130,7 @@ impl Rounds {
     }
 
     /// Asks for the next round. It is opened as the first one was, retries included.
-    fn ask(&mut self, request: &ChatRequest, why: &Why) {
+    fn ask(&mut self, request: ChatRequest, why: &Why) {
         // A stop sequence that was matched here has ended the answer; what comes is only read to its end.
         if self.meter.has_said_all() {
             self.source = Source::Over;
@@ -147,39 +147,46 @@ impl Rounds {
             Why::BrokeOff(reason) => tracing::warn!(upstream, reason, "taking up an answer that broke off"),
             Why::Silent => tracing::warn!(upstream, "asking again for an answer that said nothing"),
         }
-        let (path, body) = (policy::request::path(request), request.to_bytes());
-        let Route { upstream, model } = self.route.clone();
-        let meter = self.meter.clone();
+        let (route, meter) = (self.route.clone(), self.meter.clone());
         self.source = Source::Opening(Box::pin(async move {
             if meter.elapsed() > LONGEST {
                 return Err(Error::new(ErrorKind::TimedOut, "the answer has taken too long to go on"));
             }
             let retried = || meter.retried();
-            let ask = Ask { path, model: &model, body, retried: &retried };
-            upstream.stream(ask).await.map(|answered| answered.body)
+            route.upstream.stream(route.ask(&request, &retried)).await.map(|answered| answered.body)
         }));
     }
 }
 
-/// A whole answer over all its rounds, and how many there were behind the first.
-pub(super) async fn turn_pages(first: Bytes, plan: Option<Plan>, route: &Route, call: &Call) -> (Bytes, u32) {
-    let Some(mut pages) = plan.and_then(|plan| Pages::begin(plan, &first)) else { return (first, 0) };
-    let Route { upstream, model } = route;
-    while let Some(request) = pages.next_round().filter(|_| call.meter.elapsed() <= LONGEST) {
-        let retried = || call.meter.retried();
-        let path = policy::request::path(&request);
-        let ask = Ask { path, model, body: request.to_bytes(), retried: &retried };
-        let read = |body: Bytes| policy::failure::read_whole(upstream.name(), &body).map(|_| body);
-        match upstream.complete(ask, read).await {
-            Ok(Answered { body, .. }) => pages.add(&body),
-            Err(error) => {
-                tracing::warn!(upstream = upstream.name(), reason = %error, "an answer does not go on");
-                pages.give_up();
-                break;
+impl Gateway {
+    /// A whole answer over all its rounds; nothing where the first, read as `completion`, was the only one.
+    pub(super) async fn turn_pages(
+        &self,
+        first: &Bytes,
+        completion: &Chunk,
+        request: &ChatRequest,
+        (route, asked): (&Route, Asked),
+        call: &Call,
+    ) -> Option<Bytes> {
+        if !may_go_on(completion) {
+            return None;
+        }
+        let mut pages = Pages::begin(self.plan(request, route, asked, call)?, first)?;
+        let name = route.upstream.name();
+        while let Some(request) = pages.next_round().filter(|_| call.meter.elapsed() <= LONGEST) {
+            let retried = || call.meter.retried();
+            let read = |body: Bytes| policy::failure::read_whole(name, &body).map(|_| body);
+            match route.upstream.complete(route.ask(&request, &retried), read).await {
+                Ok(Answered { body, .. }) => pages.add(&body),
+                Err(error) => {
+                    tracing::warn!(upstream = name, reason = %error, "an answer does not go on");
+                    pages.give_up();
+                    break;
+                }
             }
         }
+        let continuations = pages.continuations();
+        call.meter.note(|record| record.continuations = continuations);
+        (continuations > 0).then(|| pages.finish())
     }
-    let continuations = pages.continuations();
-    call.meter.note(|record| record.continuations = continuations);
-    if continuations == 0 { (first, 0) } else { (pages.finish(), continuations) }
 }

@@ -1,7 +1,7 @@
 //! A call on the Anthropic face.
 
 use super::ask::{self, Limits, Opened};
-use super::continuation::{read_on, turn_pages};
+use super::continuation::read_on;
 use super::count::off_executor;
 use super::flow;
 use super::route::Route;
@@ -118,15 +118,14 @@ impl Gateway {
 
     async fn whole_message(&self, prepared: Prepared, call: &Call) -> Result<(Answer, Limits)> {
         let Prepared { route, request, mut echo, seed, asked, .. } = prepared;
-        let plan = self.plan(&request, &route, asked, call);
         let _place = ask::admit(&route, &call.meter).await?;
         let name = route.upstream.name();
         let read = |body| Ok((policy::failure::read_whole(name, &body)?, body));
         let Answered { body: (mut completion, body), limits } =
             ask::complete(&route, &request, call, read).await?;
         call.meter.first_byte();
-        let (body, continuations) = turn_pages(body, plan, &route, call).await;
-        if continuations > 0 {
+        let pages = self.turn_pages(&body, &completion, &request, (&route, asked), call).await;
+        if let Some(body) = pages {
             completion = policy::failure::read_whole(name, &body)?;
         }
         // What the upstream has counted need not be counted here (B25).

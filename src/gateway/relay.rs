@@ -68,8 +68,7 @@ impl Relay {
     }
 
     fn chunk(&mut self, mut chunk: Chunk, frame: Frame, out: &mut Vec<Frame>) -> Result<(), Error> {
-        let usage = chunk.usage.or_else(|| chunk.choices.iter().flatten().find_map(|choice| choice.usage));
-        self.usage = usage.or(self.usage);
+        self.usage = chunk.told_usage().or(self.usage);
         let only_usage = chunk.usage.is_some() && chunk.choices.as_ref().is_none_or(Vec::is_empty);
         if only_usage {
             self.usage_chunk = None;

@@ -243,14 +243,10 @@ impl Circuits {
                 let opened = opened.then_some(Change::Opened { of_model: true, failures, wait });
                 opened.or(closed.then_some(Change::Closed))
             }
-            // Neither a failure nor a success, but the one that tried has been answered.
-            Some(Blame::Nobody) => {
-                let upstream = pass.upstream_turn.is_some() && self.upstream.succeed();
-                let model = pass.model_turn.is_some() && self.forget(model);
-                (upstream || model).then_some(Change::Closed)
-            }
-            Some(Blame::Lives) => {
-                let upstream = self.upstream.succeed();
+            // Neither a failure of the model nor its success, but the one that tried has been answered.
+            Some(blame @ (Blame::Nobody | Blame::Lives)) => {
+                let answered = blame == Blame::Lives || pass.upstream_turn.is_some();
+                let upstream = answered && self.upstream.succeed();
                 let model = pass.model_turn.is_some() && self.forget(model);
                 (upstream || model).then_some(Change::Closed)
             }

@@ -92,8 +92,8 @@ fn append(content: &mut Option<Content>, text: &str) {
     }
 }
 
-/// All thoughts of a delta, each said once: providers repeat them in two fields.
-fn thoughts_of(delta: &mut Delta) -> String {
+/// Takes all thoughts out of a delta, each said once: providers repeat them in two fields.
+pub(super) fn thoughts_of(delta: &mut Delta) -> String {
     let plain = delta.reasoning_content.take().map(|content| match content {
         Content::Text(text) => text,
         Content::Other(raw) => thoughts_in(&raw),

@@ -1,6 +1,6 @@
 //! Answers as responses: one JSON text, or events, pulled by the connection.
 
-use super::envelope;
+use super::{envelope, log};
 use crate::gateway::{Answer, Reply};
 use crate::wire::sse::Frame;
 use bytes::{Bytes, BytesMut};
@@ -28,8 +28,7 @@ pub fn response(reply: Reply) -> Response {
     }
     envelope::set_limits(headers, &reply.limits);
     if let Some(queued) = reply.queued {
-        let milliseconds = u64::try_from(queued.as_millis()).unwrap_or(u64::MAX);
-        headers.insert("x-iflow2api-queue-ms", HeaderValue::from(milliseconds));
+        headers.insert("x-iflow2api-queue-ms", HeaderValue::from(log::milliseconds(queued)));
     }
     if let Some((messages, tokens)) = reply.trimmed {
         headers.insert("x-iflow2api-trimmed", envelope::header_text(&format!("{messages}/{tokens}")));

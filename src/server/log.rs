@@ -94,7 +94,8 @@ fn some(count: u32) -> Option<u32> {
     (count > 0).then_some(count)
 }
 
-fn milliseconds(duration: Duration) -> u64 {
+/// A length of time as logs and headers say it.
+pub fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

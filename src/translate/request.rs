@@ -6,16 +6,13 @@ use super::loss::Losses;
 use super::names::Ids;
 use super::stream::Echo;
 use super::{system, tools};
-use crate::dialect::{Dialect, Prefix, Structured};
+use crate::dialect::{Dialect, GO_ON, Prefix, Structured};
 use crate::error::{Error, Result};
 use crate::wire::anthropic::MessagesRequest;
 use crate::wire::body::Body;
 use crate::wire::json::{Kind, Members, Raw};
 use crate::wire::openai::ChatRequest;
 use std::hash::Hasher as _;
-
-/// What the model is told where it must go on with the caller's own words (A38).
-const GO_ON: &str = "Continue exactly where you stopped. Do not repeat or comment.";
 
 /// A translated request, and what its answer's reader has to know.
 pub struct Translated {

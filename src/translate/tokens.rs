@@ -20,9 +20,11 @@ const TOOLS_FRAME: u64 = 350;
 /// By how much the sum is raised, in percent, so that it is rather too high than too low (H01).
 const MARGIN_PERCENT: u64 = 5;
 
-/// How many pixels of an image cost a token, and the most that one image costs (H02).
+/// How many pixels of an image cost a token (H02).
 const PIXELS_PER_TOKEN: u64 = 750;
-const MAX_IMAGE: u64 = 1600;
+
+/// The most tokens that one image costs (H02).
+pub const MAX_IMAGE: u64 = 1600;
 
 /// What an image, or another part that is not text, costs where its size cannot be seen (H02).
 const UNKNOWN_PART: u64 = 1000;

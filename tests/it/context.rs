@@ -169,7 +169,10 @@ proptest! {
         let room = Room::new(window, None);
         let mut cut = Cut::default();
         let trimmed = match fit(&mut after, room, keep, &mut cut, &COSTS) {
-            Ok(trimmed) => trimmed,
+            Ok(fitted) => {
+                prop_assert_eq!(fitted.prompt, total(&after), "what is left is counted");
+                fitted.trimmed
+            }
             Err(TooLong { tokens }) => {
                 prop_assert!(tokens > room.for_prompt());
                 prop_assert_eq!(before.to_bytes(), after.to_bytes(), "left as it was");
@@ -184,7 +187,8 @@ proptest! {
         // The same again is cut alike.
         let mut again = before.clone();
         let mut same = cut;
-        prop_assert_eq!(fit(&mut again, room, keep, &mut same, &COSTS), Ok(trimmed));
+        let fitted = fit(&mut again, room, keep, &mut same, &COSTS);
+        prop_assert_eq!(fitted.map(|fitted| fitted.trimmed), Ok(trimmed));
         prop_assert_eq!((same, again.to_bytes()), (cut, after.to_bytes()));
         // A history that grows keeps its beginning, until it is full again.
         list.extend(messages(&more, false, &mut counter));
@@ -239,7 +243,7 @@ fn a_result_that_is_as_short_as_its_stand_in_stays() {
     let before = request(&messages(&vec![turn; 20], true, &mut 0));
     let mut after = before.clone();
     let room = Room::new(total(&before), Some(1));
-    let trimmed = fit(&mut after, room, 10, &mut Cut::default(), &COSTS).unwrap();
+    let trimmed = fit(&mut after, room, 10, &mut Cut::default(), &COSTS).unwrap().trimmed;
     assert!(trimmed.messages > 0 && total(&after) <= room.for_prompt());
     assert!(after.messages().iter().all(|message| !message.is("content", "[cleared]")));
 }

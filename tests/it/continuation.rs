@@ -4,8 +4,8 @@
 //! A round repeats nothing of the answer, or at least twelve characters of its end: more cannot be known.
 
 use bytes::Bytes;
-use iflow2api::dialect::Prefix;
-use iflow2api::policy::continuation::{Asked, GO_ON, Mode, Next, Pages, Plan, Rules, Splice};
+use iflow2api::dialect::{GO_ON, Prefix};
+use iflow2api::policy::continuation::{Asked, Mode, Next, Pages, Plan, Rules, Splice};
 use iflow2api::policy::failure::{broken_off, read_frame};
 use iflow2api::policy::profile::Profile;
 use iflow2api::wire::openai::{ChatRequest, Reading};

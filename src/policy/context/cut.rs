@@ -163,7 +163,7 @@ fn shortened(cut: Cut, at: usize, message: &Members) -> Option<Members> {
 }
 
 /// Cuts a history; returns how many messages were left out or shortened.
-pub fn apply(request: &mut ChatRequest, shape: &Shape, cut: Cut) -> usize {
+pub(super) fn apply(request: &mut ChatRequest, shape: &Shape, cut: Cut) -> usize {
     let mut kept = Vec::with_capacity(request.messages().len());
     let (mut dropped, mut changed) = (0, 0);
     for (at, message) in request.messages().iter().enumerate() {

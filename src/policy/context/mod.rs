@@ -8,7 +8,8 @@
 mod cut;
 mod shape;
 
-pub use cut::{Cut, apply};
+pub use cut::Cut;
+use cut::apply;
 
 use crate::wire::json::Members;
 use crate::wire::openai::ChatRequest;
@@ -92,6 +93,13 @@ pub struct Costs<'a> {
     pub message: &'a dyn Fn(&Members) -> u64,
 }
 
+impl Costs<'_> {
+    /// Those of a whole prompt.
+    pub fn prompt(&self, request: &ChatRequest) -> u64 {
+        self.fixed + request.messages().iter().map(self.message).sum::<u64>()
+    }
+}
+
 /// What was left out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Trimmed {
@@ -99,6 +107,15 @@ pub struct Trimmed {
     pub messages: usize,
     /// How many tokens that saved.
     pub tokens: u64,
+}
+
+/// A history that fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fitted {
+    /// What was left out for it.
+    pub trimmed: Trimmed,
+    /// The tokens of the prompt that is left.
+    pub prompt: u64,
 }
 
 /// A history that cannot be made to fit.
@@ -118,18 +135,18 @@ pub fn fit(
     keep_turns: usize,
     cut: &mut Cut,
     costs: &Costs<'_>,
-) -> Result<Trimmed, TooLong> {
+) -> Result<Fitted, TooLong> {
     let shape = Shape::of(request.messages());
     let before: Vec<u64> = request.messages().iter().map(costs.message).collect();
     let whole = costs.fixed + before.iter().sum::<u64>();
     if whole <= room.for_prompt() {
-        return Ok(Trimmed::default());
+        return Ok(Fitted { trimmed: Trimmed::default(), prompt: whole });
     }
     let chosen = cut::choose(request.messages(), &shape, &before, room, keep_turns, *cut, costs)?;
     *cut = chosen;
     let messages = apply(request, &shape, chosen);
-    let after = costs.fixed + request.messages().iter().map(costs.message).sum::<u64>();
-    Ok(Trimmed { messages, tokens: whole.saturating_sub(after) })
+    let prompt = costs.prompt(request);
+    Ok(Fitted { trimmed: Trimmed { messages, tokens: whole.saturating_sub(prompt) }, prompt })
 }
 
 /// Keeps the last turns, and what stands before all of them.
@@ -139,8 +156,7 @@ pub fn slide(request: &mut ChatRequest, keep_turns: usize, costs: &Costs<'_>) ->
     if shape.task.is_none_or(|task| dropped <= task + 1) {
         return Trimmed::default();
     }
-    let tokens = |request: &ChatRequest| request.messages().iter().map(costs.message).sum::<u64>();
-    let before = tokens(request);
+    let before = costs.prompt(request);
     let messages = apply(request, &shape, Cut { dropped, ..Cut::default() });
-    Trimmed { messages, tokens: before.saturating_sub(tokens(request)) }
+    Trimmed { messages, tokens: before.saturating_sub(costs.prompt(request)) }
 }

@@ -21,7 +21,7 @@ const BYTES_PER_THOUGHT_TOKEN: usize = 4;
 /// An answer in the making.
 pub struct Answer {
     pub(super) plan: Plan,
-    pub(super) spend: Spend,
+    spend: Spend,
     /// The visible text that the caller has, as it came.
     text: String,
     /// Where in it the round that runs began.
@@ -78,11 +78,6 @@ impl Answer {
         }
     }
 
-    /// Notes that something was said that is neither text nor a thought that we read.
-    pub fn speak(&mut self) {
-        self.spoke = true;
-    }
-
     /// Whether anything was said.
     pub fn has_spoken(&self) -> bool {
         self.spoke || self.usage.is_some_and(|usage| usage.completion_tokens > 0)
@@ -122,7 +117,7 @@ impl Answer {
 
     /// Whether an answer that broke off is continued, or asked for anew if nothing of it was seen.
     pub fn can_be_rescued(&self, error: &Error) -> bool {
-        let begun = if self.spoke { self.can_be_continued() } else { true };
+        let begun = !self.spoke || self.can_be_continued();
         let left = || self.plan.left(self.used().1).is_none_or(|left| left > 0);
         self.plan.rules.rescue && self.rescues < MOST_RESCUES && retry::is_worth_it(error) && begun && left()
     }
@@ -151,19 +146,18 @@ impl Answer {
 
     /// The tokens of the prompt, 0 where unknown, and those of the answer so far.
     fn used(&self) -> (u64, u64) {
-        let mut spend = self.spend.clone();
-        self.close_into(&mut spend, None);
+        let spend = self.spent(None);
         (spend.prompt(), spend.completion())
     }
 
     /// All rounds as one, in the form in which `written` tells this one's counts.
     pub fn total(&self, written: &Members) -> Members {
-        let mut spend = self.spend.clone();
-        self.close_into(&mut spend, None);
-        spend.total(written, self.continuations, self.rescues)
+        self.spent(None).total(written, self.continuations, self.rescues)
     }
 
-    fn close_into(&self, spend: &mut Spend, written: Option<Members>) {
+    /// What was spent, with the round that runs, whose counts stand as `written`.
+    fn spent(&self, written: Option<Members>) -> Spend {
+        let mut spend = self.spend.clone();
         match self.usage {
             Some(usage) => spend.add(usage, written),
             None if !self.round_said() && self.thought_bytes == 0 => {}
@@ -175,13 +169,12 @@ impl Answer {
                 spend.add_estimate(said.saturating_add(thought));
             }
         }
+        spend
     }
 
     /// Ends the round that runs, whose counts stood as `written`.
-    pub fn close_round(&mut self, written: Option<Members>) {
-        let mut spend = std::mem::take(&mut self.spend);
-        self.close_into(&mut spend, written);
-        self.spend = spend;
+    fn close_round(&mut self, written: Option<Members>) {
+        self.spend = self.spent(written);
         self.usage = None;
         self.thought_bytes = 0;
         self.round_start = self.text.len();

@@ -13,9 +13,8 @@ mod spend;
 mod splice;
 
 pub use joint::Joint;
-pub use pages::Pages;
+pub use pages::{Pages, may_go_on};
 pub use plan::{Asked, Mode, Plan, Rules};
-pub use round::{GO_ON, request as round_request};
 pub use splice::{Next, Splice, Why};
 
 /// How a model's text is counted in tokens.

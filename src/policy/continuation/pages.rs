@@ -1,7 +1,8 @@
 //! Whole answers of several rounds: one body, as if it had come at once.
 
 use super::answer::Answer;
-use super::plan::{Plan, first_choice};
+use super::joint::Joint;
+use super::plan::{Plan, first_choice, is_cut, is_text, visible};
 use crate::wire::json::{self, Members, Raw};
 use crate::wire::openai::{ChatRequest, Chunk};
 use bytes::Bytes;
@@ -18,7 +19,13 @@ pub struct Pages {
     reason: String,
     /// The calls that a later round made.
     calls: Option<Raw>,
-    joint: Option<super::Joint>,
+    joint: Option<Joint>,
+}
+
+/// Whether a whole answer was cut, so that there may be a next page.
+pub fn may_go_on(completion: &Chunk) -> bool {
+    let choices = completion.choices.as_deref().unwrap_or_default();
+    choices.iter().any(|choice| choice.finish_reason.as_deref().is_some_and(is_cut))
 }
 
 impl Pages {
@@ -48,7 +55,7 @@ impl Pages {
     /// Takes the body of the round that was asked for.
     pub fn add(&mut self, body: &Bytes) {
         let (Some(mut joint), Some(page)) = (self.joint.take(), Page::read(body)) else { return };
-        let text = super::plan::visible(&page.text, self.answer.plan.inline_think);
+        let text = visible(&page.text, self.answer.plan.inline_think);
         let new = joint.push(self.answer.without_prefix(text)) + &joint.finish();
         self.answer.say(&new);
         self.answer.count(page.chunk.usage);
@@ -91,10 +98,6 @@ impl Pages {
     }
 }
 
-fn is_cut(reason: &str) -> bool {
-    matches!(reason, "length" | "max_tokens")
-}
-
 /// One round.
 struct Page {
     chunk: Chunk,
@@ -111,12 +114,8 @@ impl Page {
         let chunk: Chunk = serde_json::from_slice(body).ok()?;
         let members = Members::parse(body).ok()?;
         let [choice] = chunk.choices.as_deref()? else { return None };
-        let delta = &choice.delta;
-        let text = delta.content.as_ref().and_then(|content| content.as_text()).map(str::to_owned);
-        let is_text = text.is_some()
-            && delta.tool_calls.is_empty()
-            && delta.function_call.is_none()
-            && delta.refusal.as_ref().is_none_or(String::is_empty);
+        let text = choice.delta.content.as_ref().and_then(|content| content.as_text()).map(str::to_owned);
+        let is_text = text.is_some() && is_text(choice);
         Some(Self {
             text: text.unwrap_or_default(),
             is_text,

@@ -4,7 +4,7 @@ use super::Count;
 use crate::dialect::Prefix;
 use crate::policy::profile::Profile;
 use crate::wire::json::{Kind, Members, Raw};
-use crate::wire::openai::ChatRequest;
+use crate::wire::openai::{ChatRequest, Choice, Content};
 
 /// When an answer that was cut goes on (F02).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,9 +79,6 @@ impl Plan {
         if asked.prefilled || !is_plain(request) {
             rules.mode = Mode::Off;
             rules.rescue = false;
-        }
-        if rules.rounds == 0 {
-            rules.mode = Mode::Off;
         }
         if rules.mode == Mode::Off && !rules.rescue && !rules.again {
             return None;
@@ -158,7 +155,22 @@ pub(super) fn visible(text: &str, inline_think: bool) -> &str {
     }
 }
 
-/// The member of a whole completion's first choice.
+/// Whether a finish reason says that the answer was cut.
+pub(super) fn is_cut(reason: &str) -> bool {
+    matches!(reason, "length" | "max_tokens")
+}
+
+/// Whether an answer is so far nothing but text, behind which a round can be joined: no call, no refusal, no
+/// content in parts.
+pub(super) fn is_text(choice: &Choice) -> bool {
+    let delta = &choice.delta;
+    delta.tool_calls.is_empty()
+        && delta.function_call.is_none()
+        && delta.refusal.as_ref().is_none_or(String::is_empty)
+        && !matches!(&delta.content, Some(Content::Other(raw)) if !raw.is_null())
+}
+
+/// The first choice of a completion or a chunk.
 pub(super) fn first_choice(completion: &Members) -> Option<Members> {
     completion.get("choices").and_then(Raw::items)?.first()?.members()
 }

@@ -1,6 +1,7 @@
 //! Frames of later rounds in the words of the first: one id, one model, one role, counts of all (F07, F09).
 
 use super::answer::Answer;
+use super::plan::first_choice;
 use super::splice::Item;
 use crate::wire::json::{self, Members, Raw};
 use crate::wire::openai::{Chunk, Reading};
@@ -25,7 +26,7 @@ impl Rewrite {
             return;
         }
         let Ok(mut members) = Members::parse(&frame.data) else { return };
-        let delta = super::plan::first_choice(&members).and_then(|choice| choice.get("delta")?.members());
+        let delta = first_choice(&members).and_then(|choice| choice.get("delta")?.members());
         self.has_role = delta.is_some_and(|delta| delta.some("role").is_some());
         members.retain(|key| key == "object" || OF_THE_HEAD.contains(&key));
         self.head = Some(members);
@@ -74,35 +75,6 @@ impl Rewrite {
         read(self.head.clone().unwrap_or_default().with("choices", json::array([&choice])))
     }
 
-    /// The same frame, which says that the answer was cut.
-    pub fn cut(&self, (frame, reading): Item) -> Item {
-        let cut = with_choice(&frame, |choice| choice.set("finish_reason", Raw::from_static("\"length\"")));
-        cut.and_then(read).unwrap_or((frame, reading))
-    }
-
-    /// A frame that ends a round: what it says, and that it ends.
-    pub fn split(&self, (frame, reading): Item) -> (Option<Item>, Item) {
-        let delta = || {
-            let members = Members::parse(&frame.data).ok()?;
-            super::plan::first_choice(&members)?.get("delta")?.members()
-        };
-        let says = delta()
-            .is_some_and(|delta| ["content"].iter().chain(&THOUGHTS).any(|&key| delta.some(key).is_some()));
-        if !says {
-            return (None, (frame, reading));
-        }
-        let spoken = with_choice(&frame, |choice| {
-            choice.set("finish_reason", Raw::NULL);
-            choice.remove("usage");
-        });
-        let spoken = spoken.map(|mut members| {
-            members.remove("usage");
-            members
-        });
-        let end = with_choice(&frame, |choice| choice.set("delta", Raw::from_static("{}")));
-        (spoken.and_then(read), end.and_then(read).unwrap_or((frame, reading)))
-    }
-
     fn edit(&self, frame: Frame, answer: &Answer, change: impl FnOnce(&mut Members)) -> Option<Item> {
         let mut members = Members::parse(&frame.data).ok()?;
         if let Some(head) = &self.head {
@@ -136,6 +108,31 @@ impl Rewrite {
         }
         read(members)
     }
+}
+
+/// The same frame, which says that the answer was cut.
+pub fn cut((frame, reading): Item) -> Item {
+    let cut = with_choice(&frame, |choice| choice.set("finish_reason", Raw::from_static("\"length\"")));
+    cut.and_then(read).unwrap_or((frame, reading))
+}
+
+/// A frame that ends a round: what it says, and that it ends.
+pub fn split((frame, reading): Item) -> (Option<Item>, Item) {
+    let delta = || first_choice(&Members::parse(&frame.data).ok()?)?.get("delta")?.members();
+    let says = |delta: Members| ["content"].iter().chain(&THOUGHTS).any(|&key| delta.some(key).is_some());
+    if !delta().is_some_and(says) {
+        return (None, (frame, reading));
+    }
+    let spoken = with_choice(&frame, |choice| {
+        choice.set("finish_reason", Raw::NULL);
+        choice.remove("usage");
+    });
+    let spoken = spoken.and_then(|mut members| {
+        members.remove("usage");
+        read(members)
+    });
+    let end = with_choice(&frame, |choice| choice.set("delta", Raw::from_static("{}")));
+    (spoken, end.and_then(read).unwrap_or((frame, reading)))
 }
 
 fn with_choice(frame: &Frame, change: impl FnOnce(&mut Members)) -> Option<Members> {

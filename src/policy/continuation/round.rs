@@ -1,12 +1,9 @@
 //! The request of the next round: the original one, and one assistant message with all of the answer
 //! so far, put as the upstream goes on best (F04, F06).
 
-use crate::dialect::Prefix;
+use crate::dialect::{GO_ON, Prefix};
 use crate::wire::json::{Members, Raw};
 use crate::wire::openai::ChatRequest;
-
-/// What a model is told that cannot be given the start of its answer.
-pub const GO_ON: &str = "Continue exactly where you stopped. Do not repeat or comment.";
 
 /// The request for what comes after `answer`, which was thought out as `thoughts`; `bound` is the most
 /// tokens that the round may have, nothing where that stays as it is.

@@ -6,14 +6,14 @@
 
 use super::answer::Answer;
 use super::joint::Joint;
-use super::plan::Plan;
-use super::rewrite::Rewrite;
+use super::plan::{Plan, first_choice, is_cut, is_text};
+use super::rewrite::{self, Rewrite};
 use crate::error::Error;
 use crate::policy::failure::{broken_off, may_be_silent};
-use crate::policy::thinking::ThinkingFilter;
+use crate::policy::thinking::{self, ThinkingFilter};
 use crate::step::Step as _;
 use crate::wire::json::{Members, Raw};
-use crate::wire::openai::{ChatRequest, Choice, Chunk, Content, Reading};
+use crate::wire::openai::{ChatRequest, Choice, Chunk, Content, Delta, Reading};
 use crate::wire::sse::Frame;
 
 /// A frame, and what it says.
@@ -127,7 +127,7 @@ impl Splice {
                 self.decide(out)
             }
             (State::Holding, Reading::Chunk(chunk)) => {
-                self.answer.count(usage_of(&chunk));
+                self.answer.count(chunk.told_usage());
                 let held = self.rewritten(frame, chunk, String::new());
                 self.held.extend(held);
                 Next::GoOn
@@ -165,20 +165,15 @@ impl Splice {
                 self.begin(joint);
                 Next::Ask(Box::new(request), why)
             }
-            State::Watching => self.end(Some(error), out),
+            State::Watching => self.refused(error, out),
         }
     }
 
-    /// The round that was asked for did not come (F08).
+    /// The round that was asked for did not come, or not to its end: ends with what stands for it (F08).
     pub fn refused(&mut self, error: Error, out: &mut Vec<Item>) -> Next {
-        self.end(Some(error), out)
-    }
-
-    /// Ends with what stands for the round that failed.
-    fn end(&mut self, error: Option<Error>, out: &mut Vec<Item>) -> Next {
         self.state = State::Passing;
-        match (self.fallback.take(), error) {
-            (Some(Fallback::Cut(items)), _) => {
+        match self.fallback.take() {
+            Some(Fallback::Cut(items)) => {
                 if !self.answer.round_said() {
                     self.answer.give_up();
                 }
@@ -187,12 +182,12 @@ impl Splice {
                 }
                 Next::Over
             }
-            (Some(Fallback::Silent(items)), _) => {
+            Some(Fallback::Silent(items)) => {
                 out.extend(items);
                 Next::Over
             }
-            (Some(Fallback::Broken(error)), _) | (None, Some(error)) => Next::Failed(error),
-            (None, None) => Next::Over,
+            Some(Fallback::Broken(error)) => Next::Failed(error),
+            None => Next::Failed(error),
         }
     }
 
@@ -205,7 +200,7 @@ impl Splice {
     /// A chunk of a round that runs.
     fn watch(&mut self, frame: Frame, chunk: Chunk, out: &mut Vec<Item>) {
         self.rewrite.note_head(&frame);
-        self.answer.count(usage_of(&chunk));
+        self.answer.count(chunk.told_usage());
         let says = self.read(&chunk);
         let ends = says.reason.is_some() || says.more;
         let new = match &mut self.round {
@@ -219,11 +214,9 @@ impl Splice {
         }
         self.answer.say(&new);
         if says.more {
-            self.answer.speak();
             self.state = State::Passing;
         } else if let Some(reason) = &says.reason {
-            let cut = matches!(reason.as_str(), "length" | "max_tokens");
-            let goes_on = cut && self.answer.could_go_on();
+            let goes_on = is_cut(reason) && self.answer.could_go_on();
             let again = !may_be_silent(reason) && self.answer.can_be_asked_again();
             self.state = if goes_on || again { State::Holding } else { State::Passing };
         }
@@ -231,14 +224,14 @@ impl Splice {
             matches!(self.round, Round::Later(_)) && says.reason.is_some() && !self.answer.round_said();
         let item = self.rewritten(frame, chunk, new);
         // A round that says nothing new would say nothing new again (F05).
-        let item = item.map(|item| if idle && self.is_cut() { self.rewrite.cut(item) } else { item });
+        let item = item.map(|item| if idle && self.was_cut() { rewrite::cut(item) } else { item });
         if self.state == State::Passing {
             self.answer.forget_request();
         }
         if self.state == State::Holding { self.held.extend(item) } else { out.extend(item) }
     }
 
-    fn is_cut(&self) -> bool {
+    fn was_cut(&self) -> bool {
         matches!(self.fallback, Some(Fallback::Cut(_)))
     }
 
@@ -270,8 +263,7 @@ impl Splice {
         }
         if self.answer.goes_on() {
             let written = held.iter().rev().find_map(|(frame, _)| written_usage(frame));
-            let (spoken, end): (Vec<_>, Vec<_>) =
-                held.into_iter().map(|item| self.rewrite.split(item)).unzip();
+            let (spoken, end): (Vec<_>, Vec<_>) = held.into_iter().map(rewrite::split).unzip();
             out.extend(spoken.into_iter().flatten());
             self.fallback = Some(Fallback::Cut(end));
             let (request, joint) = self.answer.go_on(written);
@@ -287,7 +279,7 @@ impl Splice {
     fn pass(&mut self, frame: Frame, reading: Reading, out: &mut Vec<Item>) {
         match reading {
             Reading::Chunk(chunk) if !matches!(self.round, Round::First) => {
-                self.answer.count(usage_of(&chunk));
+                self.answer.count(chunk.told_usage());
                 let text = self.read(&chunk).text;
                 out.extend(self.rewritten(frame, chunk, text));
             }
@@ -309,7 +301,7 @@ impl Splice {
         let Some(first) = choices.first() else {
             return Says { text: String::new(), thoughts: String::new(), more: false, reason: None };
         };
-        let more = choices.len() > 1 || first.index != 0 || !is_plain(first);
+        let more = choices.len() > 1 || first.index != 0 || !is_text(first);
         let reason = first.finish_reason.clone().filter(|reason| !reason.is_empty());
         let (text, thoughts) = match &mut self.inline {
             Some(filter) => filtered(filter, chunk),
@@ -319,24 +311,16 @@ impl Splice {
     }
 }
 
-fn is_plain(choice: &Choice) -> bool {
-    let delta = &choice.delta;
-    delta.tool_calls.is_empty()
-        && delta.function_call.is_none()
-        && delta.refusal.as_ref().is_none_or(String::is_empty)
-        && !matches!(&delta.content, Some(Content::Other(raw)) if !raw.is_null())
-}
-
 fn text_of(content: &Option<Content>) -> String {
     content.as_ref().and_then(Content::as_text).unwrap_or_default().to_owned()
 }
 
-/// The thoughts of a chunk; that there are some is what counts where they are in other words.
+/// The thoughts of a chunk, in whatever words.
 fn thoughts_of(choice: &Choice) -> String {
-    let thoughts = text_of(&choice.delta.reasoning_content);
-    let other = [&choice.delta.reasoning, &choice.delta.reasoning_details, &choice.delta.thinking];
-    let other = other.into_iter().flatten().filter_map(|raw| raw.text()).next();
-    if thoughts.is_empty() { other.map(|text| text.into_owned()).unwrap_or_default() } else { thoughts }
+    let Delta { reasoning_content, reasoning, reasoning_details, thinking, .. } = choice.delta.clone();
+    let mut thoughts =
+        Delta { reasoning_content, reasoning, reasoning_details, thinking, ..Delta::default() };
+    thinking::thoughts_of(&mut thoughts)
 }
 
 /// Text and thoughts of a chunk in which the model may think in its text.
@@ -355,13 +339,9 @@ fn filtered(filter: &mut ThinkingFilter, chunk: &Chunk) -> (String, String) {
     said
 }
 
-fn usage_of(chunk: &Chunk) -> Option<crate::wire::openai::Usage> {
-    chunk.usage.or_else(|| chunk.choices.iter().flatten().find_map(|choice| choice.usage))
-}
-
 /// A frame's counts as the upstream wrote them.
 fn written_usage(frame: &Frame) -> Option<Members> {
     let members = Members::parse(&frame.data).ok()?;
-    let inner = || super::plan::first_choice(&members)?.get("usage").and_then(Raw::members);
+    let inner = || first_choice(&members)?.get("usage").and_then(Raw::members);
     members.get("usage").and_then(Raw::members).or_else(inner)
 }

@@ -30,6 +30,13 @@ pub struct Chunk {
     pub usage: Option<Usage>,
 }
 
+impl Chunk {
+    /// The tokens used so far, wherever the provider says them.
+    pub fn told_usage(&self) -> Option<Usage> {
+        self.usage.or_else(|| self.choices.iter().flatten().find_map(|choice| choice.usage))
+    }
+}
+
 /// One answer's part of a chunk.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Choice {
