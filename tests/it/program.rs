@@ -21,6 +21,10 @@ mod retrying;
 mod start;
 mod validation;
 
+use crate::support::program::{Setup, setup};
+use crate::support::upstream::{Exchange, Upstream};
+use serde_json::json;
+
 /// A whole answer of an upstream.
 pub const WHOLE: &str = r#"{"id":"c1","object":"chat.completion","created":1,"model":"glm-4.7","choices":[{"index":0,"message":{"role":"assistant","content":"Hello!"},"finish_reason":"stop"}],"usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14}}"#;
 
@@ -66,3 +70,31 @@ pub const MESSAGES: &str = r#"{"model":"m","max_tokens":64,"messages":[{"role":"
 /// The same, streamed.
 pub const MESSAGES_STREAM: &str =
     r#"{"model":"m","max_tokens":64,"messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+
+/// The four ways to ask, and whether each wants a stream.
+pub const WAYS: [(&str, &str, bool); 4] = [
+    ("/v1/chat/completions", CHAT, false),
+    ("/v1/chat/completions", CHAT_STREAM, true),
+    ("/v1/messages", MESSAGES, false),
+    ("/v1/messages", MESSAGES_STREAM, true),
+];
+
+/// The two ways to ask for a stream.
+pub const STREAMED: [(&str, &str); 2] =
+    [("/v1/chat/completions", CHAT_STREAM), ("/v1/messages", MESSAGES_STREAM)];
+
+/// A good answer, streamed or whole.
+pub fn good(stream: bool) -> Exchange {
+    if stream { Exchange::stream(STREAM) } else { Exchange::answer(200, WHOLE) }
+}
+
+/// A chunk that says this text.
+fn says(text: &str) -> String {
+    delta(&json!({ "content": text }).to_string())
+}
+
+/// The program before this upstream, whose table in the file has these lines beside its address.
+pub fn with_table(upstream: &Upstream, lines: &str) -> Setup {
+    let table = format!("[upstream.fake]\npreset = \"openai\"\nbase_url = \"UPSTREAM\"\n{lines}\n");
+    setup(&["serve", "--port", "0"]).config(&table, upstream)
+}

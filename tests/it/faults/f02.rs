@@ -1,11 +1,9 @@
 //! F-2: streams come in every sort of pieces, and in every form that the format allows.
 
-use crate::program::{CHAT_STREAM, MESSAGES_STREAM};
+use crate::program::STREAMED;
 use crate::support::program::serve;
 use crate::support::upstream::{Exchange, STREAM_HEAD, Step, Upstream, send};
 use futures_util::StreamExt as _;
-
-const WAYS: [(&str, &str); 2] = [("/v1/chat/completions", CHAT_STREAM), ("/v1/messages", MESSAGES_STREAM)];
 
 /// What a face says, without what differs from call to call.
 fn blurred(text: &str) -> String {
@@ -17,7 +15,7 @@ fn blurred(text: &str) -> String {
 async fn answers(exchanges: Vec<Exchange>) -> Vec<String> {
     let mut texts = Vec::new();
     for exchange in exchanges {
-        for (path, body) in WAYS {
+        for (path, body) in STREAMED {
             let upstream = Upstream::start([exchange.clone()]).await;
             let program = serve(&upstream).start().await;
             texts.push(blurred(&program.post(path, body).await.text().await));
@@ -76,7 +74,7 @@ async fn f_2_a_split_anywhere_gives_the_same() {
             Exchange::steps([first, Step::Send(tail.to_vec()), Step::Close])
         })
         .collect();
-    for ((path, body), expected) in WAYS.into_iter().zip(&expected) {
+    for ((path, body), expected) in STREAMED.into_iter().zip(&expected) {
         let upstream = Upstream::start(script.clone()).await;
         let program = serve(&upstream).arguments(&["-q"]).start().await;
         let program = &program;

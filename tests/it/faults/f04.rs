@@ -1,6 +1,8 @@
 //! F-4: the upstream sends garbage.
 
-use crate::program::{CHAT, CHAT_STREAM, DONE, MESSAGES, MESSAGES_STREAM, STREAM, WHOLE, delta, finish};
+use crate::program::{
+    CHAT_STREAM, DONE, MESSAGES_STREAM, STREAM, STREAMED, WAYS, WHOLE, delta, finish, good,
+};
 use crate::support::program::{Program, serve};
 use crate::support::upstream::{Exchange, Step, Upstream, begin, send};
 
@@ -37,14 +39,8 @@ fn garbage() -> Vec<(&'static str, Exchange)> {
 #[tokio::test]
 async fn f_4_garbage_is_the_upstream_s_failure() {
     for (what, bad) in garbage() {
-        for (path, body, stream) in [
-            ("/v1/chat/completions", CHAT, false),
-            ("/v1/chat/completions", CHAT_STREAM, true),
-            ("/v1/messages", MESSAGES, false),
-            ("/v1/messages", MESSAGES_STREAM, true),
-        ] {
-            let good = if stream { Exchange::stream(STREAM) } else { Exchange::answer(200, WHOLE) };
-            let upstream = Upstream::start([bad.clone(), good]).await;
+        for (path, body, stream) in WAYS {
+            let upstream = Upstream::start([bad.clone(), good(stream)]).await;
             let mut program = serve(&upstream).start().await;
             let mut answer = program.post(path, body).await;
             let text = answer.text().await;
@@ -85,7 +81,7 @@ async fn f_4_a_line_without_an_end_is_bounded_in_memory() {
     let mut program = serve(&upstream).start().await;
     program.chat(CHAT_STREAM).await.text().await;
     let before = peak(&program);
-    for (path, body) in [("/v1/chat/completions", CHAT_STREAM), ("/v1/messages", MESSAGES_STREAM)] {
+    for (path, body) in STREAMED {
         let text = program.post(path, body).await.text().await;
         assert!(text.contains("too large an event") && !text.contains("xxxx"), "{path}");
         upstream.left().await;

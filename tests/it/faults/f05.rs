@@ -1,20 +1,9 @@
 //! F-5: the upstream refuses for a while: 429 with every sort of `Retry-After`, 503 twice, 529.
 
-use crate::program::{CHAT, CHAT_STREAM, MESSAGES, MESSAGES_STREAM, STREAM, WHOLE};
+use crate::program::{WAYS, good};
 use crate::support::program::{Program, serve};
 use crate::support::upstream::{Exchange, Upstream};
 use std::time::{Duration, Instant, SystemTime};
-
-const WAYS: [(&str, &str, bool); 4] = [
-    ("/v1/chat/completions", CHAT, false),
-    ("/v1/chat/completions", CHAT_STREAM, true),
-    ("/v1/messages", MESSAGES, false),
-    ("/v1/messages", MESSAGES_STREAM, true),
-];
-
-fn good(stream: bool) -> Exchange {
-    if stream { Exchange::stream(STREAM) } else { Exchange::answer(200, WHOLE) }
-}
 
 fn refused(status: u16, retry_after: &str) -> Exchange {
     let header =

@@ -1,7 +1,6 @@
 //! F-7: the client leaves before the first token, in the middle of a stream, during a whole answer.
 
-use crate::program::{CHAT, CHAT_STREAM, MESSAGES, MESSAGES_STREAM, STREAM, WHOLE, delta};
-use crate::support::program::setup;
+use crate::program::{CHAT, CHAT_STREAM, MESSAGES, MESSAGES_STREAM, delta, good, with_table};
 use crate::support::upstream::{Exchange, Step, Upstream, begin};
 
 #[tokio::test]
@@ -16,12 +15,10 @@ async fn f_7_a_client_that_leaves_frees_the_upstream_and_its_place() {
         ("/v1/messages", MESSAGES_STREAM, &begun, "Hel"),
         ("/v1/messages", MESSAGES, &silent, ""),
     ] {
-        let good =
-            if body.contains("stream") { Exchange::stream(STREAM) } else { Exchange::answer(200, WHOLE) };
+        let good = good(body.contains("stream"));
         let upstream = Upstream::start([bad.clone(), good]).await;
         // One place alone: the next call gets it.
-        let table = "[upstream.fake]\npreset = \"openai\"\nbase_url = \"UPSTREAM\"\nmax_concurrent = 1\n";
-        let mut program = setup(&["serve", "--port", "0"]).config(table, &upstream).start().await;
+        let mut program = with_table(&upstream, "max_concurrent = 1").start().await;
         if seen.is_empty() {
             let client = program.send(&format!("POST {path}"), "", body).await;
             upstream.asked().await;

@@ -1,12 +1,12 @@
 //! F-8: the client reads nothing.
 
-use crate::program::{CHAT, CHAT_STREAM, MESSAGES_STREAM, WHOLE, delta};
+use crate::program::{CHAT, STREAMED, WHOLE, delta};
 use crate::support::program::serve;
 use crate::support::upstream::{Exchange, Step, Upstream, begin};
 
 #[tokio::test]
 async fn f_8_a_client_that_reads_nothing_is_left_at_the_stall_limit_and_holds_up_nobody() {
-    for (path, body) in [("/v1/chat/completions", CHAT_STREAM), ("/v1/messages", MESSAGES_STREAM)] {
+    for (path, body) in STREAMED {
         let text = delta(&format!("{{\"content\":\"{}\"}}", "x".repeat(10_000)));
         let flood = Exchange::steps([begin(""), Step::Flood(text.into_bytes(), 100_000)]);
         let upstream =

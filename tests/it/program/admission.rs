@@ -1,14 +1,8 @@
 //! How many calls an upstream gets at once, and what becomes of the others.
 
-use super::{CHAT, CHAT_STREAM, DONE, MESSAGES, WHOLE, delta, finish};
-use crate::support::program::{Program, setup};
+use super::{CHAT, CHAT_STREAM, DONE, MESSAGES, WHOLE, delta, finish, with_table};
 use crate::support::upstream::{Exchange, Step, Upstream, begin, send};
 use serde_json::json;
-
-async fn program(upstream: &Upstream, lines: &str) -> Program {
-    let table = format!("[upstream.fake]\npreset = \"openai\"\nbase_url = \"UPSTREAM\"\n{lines}\n");
-    setup(&["serve", "--port", "0"]).config(&table, upstream).start().await
-}
 
 /// A stream that waits in its middle.
 fn slow() -> Exchange {
@@ -24,7 +18,7 @@ fn numbered(number: usize) -> String {
 async fn further_calls_wait_in_their_order_and_are_told_how_long() {
     let whole = || Exchange::answer(200, WHOLE);
     let upstream = Upstream::start([slow(), whole(), whole(), whole()]).await;
-    let mut program = program(&upstream, "max_concurrent = 1").await;
+    let mut program = with_table(&upstream, "max_concurrent = 1").start().await;
     let mut first = program.chat(CHAT_STREAM).await;
     assert_eq!(first.header("x-iflow2api-queue-ms"), Some("0"));
     first.until("\"a\"").await;
@@ -50,7 +44,7 @@ async fn further_calls_wait_in_their_order_and_are_told_how_long() {
 #[tokio::test]
 async fn a_full_queue_is_a_429_that_says_when_to_come_back() {
     let upstream = Upstream::start([slow(), Exchange::answer(200, WHOLE)]).await;
-    let mut program = program(&upstream, "max_concurrent = 1\nmax_queue = 1").await;
+    let mut program = with_table(&upstream, "max_concurrent = 1\nmax_queue = 1").start().await;
     let mut first = program.chat(CHAT_STREAM).await;
     first.until("\"a\"").await;
     let waiting = program.send("POST /v1/chat/completions", "", CHAT).await;
@@ -77,7 +71,7 @@ async fn a_full_queue_is_a_429_that_says_when_to_come_back() {
 async fn whoever_leaves_makes_room() {
     let hang = || Exchange::steps([Step::Hang]);
     let upstream = Upstream::start([hang(), slow(), Exchange::answer(200, WHOLE)]).await;
-    let program = program(&upstream, "max_concurrent = 1\nmax_queue = 1").await;
+    let program = with_table(&upstream, "max_concurrent = 1\nmax_queue = 1").start().await;
     // One leaves before its first token, one in the queue, one in the middle.
     let first = program.send("POST /v1/chat/completions", "", CHAT).await;
     upstream.asked().await;
@@ -101,8 +95,7 @@ async fn whoever_leaves_makes_room() {
 #[tokio::test]
 async fn a_wait_for_a_place_has_the_limit_of_the_first_byte_and_signs_of_life() {
     let upstream = Upstream::start([slow()]).await;
-    let table = "[upstream.fake]\npreset = \"openai\"\nbase_url = \"UPSTREAM\"\nmax_concurrent = 1\n";
-    let setup = setup(&["serve", "--port", "0"]).config(table, &upstream);
+    let setup = with_table(&upstream, "max_concurrent = 1");
     let setup = setup.env("IFLOW2API_TIMEOUT_FIRST_BYTE", "3s").env("IFLOW2API_TIMEOUT_HOLD", "100ms");
     let program = setup.env("IFLOW2API_TIMEOUT_PING", "100ms").start().await;
     let mut first = program.chat(CHAT_STREAM).await;

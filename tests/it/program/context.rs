@@ -1,14 +1,9 @@
 //! Conversations that outgrow the model's window (G01–G07), through the spawned program.
 
-use super::{CHAT, MESSAGES, WHOLE};
-use crate::support::program::{Program, Setup, setup};
+use super::{CHAT, MESSAGES, WHOLE, with_table};
+use crate::support::program::Program;
 use crate::support::upstream::{Exchange, Upstream};
 use serde_json::{Value, json};
-
-fn with_table(upstream: &Upstream, lines: &str) -> Setup {
-    let table = format!("[upstream.fake]\npreset = \"openai\"\nbase_url = \"UPSTREAM\"\n{lines}\n");
-    setup(&["serve", "--port", "0"]).config(&table, upstream)
-}
 
 /// So many turns of some 120 tokens each.
 fn turns(count: usize) -> Vec<Value> {

@@ -1,20 +1,14 @@
 //! Answers that were cut go on by themselves, and the caller sees one (F01–F10): the vectors of
 //! `tests/golden/continuation`, each prefix mode, what forbids it, and what ends it.
 
-use super::{DONE, STREAM, chunk, delta, finish};
+use super::{DONE, chunk, delta, finish, says, with_table};
 use crate::golden;
 use crate::support::client::{events, names};
-use crate::support::program::{Program, Setup, serve, setup};
+use crate::support::program::{Program, serve};
 use crate::support::upstream::{Exchange, Upstream};
 use serde_json::{Value, json};
 
 const GO_ON: &str = "Continue exactly where you stopped. Do not repeat or comment.";
-
-/// The program before this upstream, whose table in the file has these lines beside its address.
-fn with_table(upstream: &Upstream, lines: &str) -> Setup {
-    let table = format!("[upstream.fake]\npreset = \"openai\"\nbase_url = \"UPSTREAM\"\n{lines}\n");
-    setup(&["serve", "--port", "0"]).config(&table, upstream)
-}
 
 fn data(text: &str) -> Vec<Value> {
     let frames = golden::frames(&[text.as_bytes()]);
@@ -60,14 +54,12 @@ async fn every_vector_of_continuation_comes_out_as_one_answer_on_both_faces() {
 
 /// A round that says this and is cut.
 fn cut(text: &str) -> Exchange {
-    let said = delta(&json!({ "content": text }).to_string());
-    Exchange::stream([said, finish("length"), DONE.into()].concat())
+    Exchange::stream([says(text), finish("length"), DONE.into()].concat())
 }
 
 /// A round that says this and ends.
 fn end(text: &str) -> Exchange {
-    let said = delta(&json!({ "content": text }).to_string());
-    Exchange::stream([said, finish("stop"), DONE.into()].concat())
+    Exchange::stream([says(text), finish("stop"), DONE.into()].concat())
 }
 
 /// A whole round.
@@ -352,7 +344,6 @@ async fn a_gap_between_rounds_is_filled_with_signs_of_life() {
     upstream.go();
     let text = answer.text().await;
     assert!(text.contains(" two") && text.contains("message_stop"), "{text}");
-    let _ = STREAM;
 }
 
 #[tokio::test]

@@ -1,20 +1,14 @@
 //! A text whose stream breaks off is taken up where it was, and the caller sees one answer; what cannot
 //! be taken up ends in an error. An answer that says nothing is asked for once more (B31).
 
-use super::{CHAT_STREAM, DONE, MESSAGES_STREAM, delta, finish};
+use super::{CHAT_STREAM, DONE, MESSAGES_STREAM, STREAMED, delta, finish, says};
 use crate::support::client::{events, names};
 use crate::support::program::{Setup, serve};
 use crate::support::upstream::{Exchange, Step, Upstream, begin};
 use serde_json::{Value, json};
 
-const WAYS: [(&str, &str); 2] = [("/v1/chat/completions", CHAT_STREAM), ("/v1/messages", MESSAGES_STREAM)];
-
 fn rescuing(upstream: &Upstream) -> Setup {
     serve(upstream).env("IFLOW2API_CONTINUATION_RESCUE", "on")
-}
-
-fn says(text: &str) -> String {
-    delta(&json!({ "content": text }).to_string())
 }
 
 fn rest(text: &str) -> Exchange {
@@ -52,7 +46,7 @@ async fn a_text_that_breaks_off_is_taken_up_where_it_was() {
             let script = [broken.clone(), rest(again), broken.clone(), rest(again)];
             let upstream = Upstream::start(script).await;
             let mut program = rescuing(&upstream).start().await;
-            for (path, body) in WAYS {
+            for (path, body) in STREAMED {
                 let mut answer = program.post(path, body).await;
                 if pauses {
                     answer.until("lit").await;
@@ -83,7 +77,7 @@ async fn an_answer_that_breaks_off_before_its_first_word_is_asked_for_anew() {
     let script = [Exchange::stream(&role), rest("Hello."), Exchange::stream(&role), rest("Hello.")];
     let upstream = Upstream::start(script).await;
     let program = rescuing(&upstream).start().await;
-    for (path, body) in WAYS {
+    for (path, body) in STREAMED {
         assert_eq!(text_of(&program.post(path, body).await.text().await), "Hello.", "{path}");
     }
     assert_eq!(upstream.requests()[0].text(), upstream.requests()[1].text());
@@ -95,6 +89,7 @@ async fn what_cannot_be_taken_up_ends_in_one_error() {
         r#"{"tool_calls":[{"index":0,"id":"x","type":"function","function":{"name":"f","arguments":"{"}}]}"#;
     for broken in [
         delta(r#"{"reasoning_content":"Hm"}"#),
+        delta(r#"{"reasoning_details":[{"type":"reasoning.text","text":"Hm"}]}"#),
         delta(call),
         [says("Let me look."), delta(call)].concat(),
         [says("No."), "data: {\"error\":{\"message\":\"no\",\"code\":401}}\n\n".to_owned()].concat(),

@@ -1,27 +1,15 @@
 //! Upstreams that fail for a moment are asked again, before anything of their answer went on, and
 //! never after. How long each wait is, a table of the pure layer says.
 
-use super::{CHAT, CHAT_STREAM, MESSAGES, MESSAGES_STREAM, STREAM, WHOLE, delta};
+use super::{CHAT, MESSAGES, MESSAGES_STREAM, STREAM, WAYS, delta, good};
 use crate::support::program::{Program, Setup, serve};
 use crate::support::upstream::{Exchange, Step, Upstream, begin};
-
-/// The four ways to ask, and whether each wants a stream.
-const WAYS: [(&str, &str, bool); 4] = [
-    ("/v1/chat/completions", CHAT, false),
-    ("/v1/chat/completions", CHAT_STREAM, true),
-    ("/v1/messages", MESSAGES, false),
-    ("/v1/messages", MESSAGES_STREAM, true),
-];
 
 fn retrying(upstream: &Upstream, retries: &str) -> Setup {
     serve(upstream)
         .env("IFLOW2API_RETRY_RETRIES", retries)
         .env("IFLOW2API_RETRY_DELAYS", "10ms")
         .env("IFLOW2API_RETRY_BUDGET", "1000")
-}
-
-fn good(stream: bool) -> Exchange {
-    if stream { Exchange::stream(STREAM) } else { Exchange::answer(200, WHOLE) }
 }
 
 /// Asks in all four ways, each after these failures and before a good answer.
