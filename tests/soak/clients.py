@@ -53,7 +53,9 @@ class Client:
             return "refused"
         if status != 200:
             need(not script.is_hidden(stream), f"{model} got {status}: {data[:300]!r}")
-            need("message" in json.loads(data)["error"], f"{model}: no error in {data[:300]!r}")
+            body = json.loads(data)
+            need("message" in body["error"], f"{model}: no error in {data[:300]!r}")
+            need((face == "messages") == (body.get("type") == "error"), f"{model}: the other face's error: {data[:300]!r}")
             return "error"
         if not stream:
             self.check_whole(face, script, json.loads(data))

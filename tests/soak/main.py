@@ -1,7 +1,8 @@
 """The soak: mixed traffic with 5 % faults through a running program.
 
 Usage: main.py BINARY [--seconds N] [--seed N] [--sabotage]. Ends with 1 on any lost or corrupted answer, leaked
-descriptor or growing memory.
+descriptor or growing memory. Sabotaged, the upstream drops a delta of every answer, and it ends with 0 only if
+that was seen.
 """
 
 import argparse
@@ -45,11 +46,13 @@ def environment(home, url):
     }
 
 
-async def started(log):
+async def started(program, log):
     for _ in range(200):
         found = re.search(r"listening on (http://\S+)", log.read_text())
         if found:
             return found[1]
+        if program.poll() is not None:
+            break
         await asyncio.sleep(0.1)
     sys.exit(f"the program did not start:\n{log.read_text()}")
 
@@ -89,9 +92,9 @@ class Soak:
             await self.one()
 
 
-async def sample(pid, until, samples):
-    while time.monotonic() < until:
-        samples.append((descriptors(pid), memory(pid)))
+async def sample(program, until, samples):
+    while time.monotonic() < until and program.poll() is None:
+        samples.append((descriptors(program.pid), memory(program.pid)))
         await asyncio.sleep(1)
 
 
@@ -104,13 +107,13 @@ async def run(options):
             command = [options.binary, "serve", "--port", "0"]
             program = subprocess.Popen(command, env=environment(home, url), stdout=out, stderr=out, stdin=subprocess.DEVNULL)
         try:
-            soak = Soak(await started(log), options.seed)
+            soak = Soak(await started(program, log), options.seed)
             # What is made once, such as vocabularies, is there after this.
             for _ in range(40):
                 await soak.one()
             begun, samples = descriptors(program.pid), []
             until = time.monotonic() + options.seconds
-            await asyncio.gather(sample(program.pid, until, samples), *(soak.worker(until) for _ in range(AT_ONCE)))
+            await asyncio.gather(sample(program, until, samples), *(soak.worker(until) for _ in range(AT_ONCE)))
             reasons = soak.wrong + judge_memory(samples)
             if program.poll() is None:
                 reasons += await judge_descriptors(program.pid, begun, upstream)
@@ -125,11 +128,24 @@ async def run(options):
     rate = sum(soak.results.values()) / max(options.seconds, 1)
     print(f"seed {options.seed}: {sum(soak.results.values())} calls, {rate:.0f}/s: {dict(soak.results)}")
     print(f"faults: {dict(sorted(upstream.counts.items()))}")
-    print(f"descriptors: {begun} before, at most {max(fds for fds, _ in samples)}")
-    print(f"resident KiB: {samples[0][1]} at first, at most {max(rss for _, rss in samples)}, {samples[-1][1]} at last")
+    if samples:
+        print(f"descriptors: {begun} before, at most {max(fds for fds, _ in samples)}")
+        print(f"resident KiB: {samples[0][1]} at first, at most {max(rss for _, rss in samples)}, {samples[-1][1]} at last")
+    if options.sabotage:
+        return judge_sabotage(soak, reasons)
     for reason in reasons:
         print(f"WRONG: {reason}")
     return 1 if reasons else 0
+
+
+def judge_sabotage(soak, reasons):
+    """Whether the lost deltas, and nothing else, were seen."""
+    others = [reason for reason in reasons if ": Wrong " not in reason]
+    if soak.wrong and not others:
+        print(f"{len(soak.wrong)} corrupted answers were seen")
+        return 0
+    print("\n".join(["the soak does not see a lost delta", *others]))
+    return 1
 
 
 def judge_memory(samples):

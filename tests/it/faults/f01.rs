@@ -8,14 +8,16 @@ use futures_util::StreamExt as _;
 use iflow2api::wire::anthropic::{Block, Event};
 use iflow2api::wire::json::Raw;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 
 /// How many calls run at once.
 const AT_ONCE: usize = 8;
 
+const PATHS: [&str; 2] = ["/v1/chat/completions", "/v1/messages"];
+
 async fn program(rescue: &str) -> Program {
     let address = recorded::start().await;
-    let setup =
-        setup(&["serve", "--port", "0", "-q"]).env("IFLOW2API_BASE_URL", &format!("http://{address}/v1"));
+    let setup = setup(&["serve", "--port", "0"]).env("IFLOW2API_BASE_URL", &format!("http://{address}/v1"));
     setup.env("IFLOW2API_CONTINUATION_RESCUE", rescue).start().await
 }
 
@@ -37,12 +39,18 @@ fn finished(chunks: &[Value]) -> bool {
     chunks.iter().any(|chunk| chunk["choices"][0]["finish_reason"].is_string())
 }
 
+/// What a face must say where nothing of the answer came.
+fn check_refusal(status: u16, body: &str, name: &str) {
+    assert_eq!(status, 502, "{name}: {body}");
+    let body: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{name}: {error}: {body}"));
+    assert!(body["error"]["message"].is_string(), "{name}: {body}");
+}
+
 /// What the OpenAI face must say of this part of a recording.
 fn check_chat(part: &[u8], status: u16, body: &str, name: &str) {
     let (expected, done) = chunks(part);
     if expected.is_empty() {
-        assert_eq!(status, 502, "{name}: {body}");
-        return;
+        return check_refusal(status, body, name);
     }
     assert_eq!(status, 200, "{name}: {body}");
     let mut told = events(body);
@@ -91,8 +99,7 @@ fn parsed(body: &str, name: &str) -> Vec<Event> {
 fn check_messages(part: &[u8], status: u16, body: &str, name: &str) {
     let (expected, _) = chunks(part);
     if expected.is_empty() {
-        assert_eq!(status, 502, "{name}: {body}");
-        return;
+        return check_refusal(status, body, name);
     }
     assert_eq!(status, 200, "{name}: {body}");
     let last = parsed(body, name).pop();
@@ -104,41 +111,85 @@ fn check_messages(part: &[u8], status: u16, body: &str, name: &str) {
         |path: &str| -> String { told.iter().filter_map(|event| event.pointer(path)?.as_str()).collect() };
     assert_eq!(of("/delta/text"), said(&expected, "content"), "{name}: {body}");
     assert_eq!(of("/delta/thinking"), said(&expected, "reasoning_content"), "{name}: {body}");
-    // The second call is held until the first one is known to be over.
-    let arguments = said(&expected, "tool_calls/0/function/arguments");
-    assert!(arguments.starts_with(&of("/delta/partial_json")), "{name}: {body}");
-    assert!(
-        !ends || of("/delta/partial_json").trim_end_matches("{}") == arguments.trim_end_matches("{}"),
-        "{name}: {body}"
-    );
+    let of_calls = inputs(&told);
+    let began = expected.iter().filter_map(|chunk| chunk.pointer("/choices/0/delta/tool_calls/0/id")).count();
+    assert_eq!(of_calls.len(), began, "{name}: {body}");
+    for (call, input) in of_calls.iter().enumerate() {
+        let arguments = arguments(&expected, call);
+        // An empty object needs no delta.
+        assert!(input == &arguments || (input.is_empty() && arguments == "{}"), "{name}: {input:?}: {body}");
+    }
+}
+
+/// The arguments of one call of a recording.
+fn arguments(chunks: &[Value], call: usize) -> String {
+    let deltas = chunks.iter().filter_map(|chunk| chunk.pointer("/choices/0/delta/tool_calls/0"));
+    deltas
+        .filter(|delta| delta["index"] == call)
+        .filter_map(|delta| delta["function"]["arguments"].as_str())
+        .collect()
+}
+
+/// The input of each call of an Anthropic stream.
+fn inputs(told: &[Value]) -> Vec<String> {
+    let starts = told.iter().filter(|event| event["content_block"]["type"] == "tool_use");
+    let pieces = |index: &Value| {
+        let deltas = told.iter().filter(|event| &event["index"] == index);
+        deltas.filter_map(|event| event["delta"]["partial_json"].as_str()).collect()
+    };
+    starts.map(|start| pieces(&start["index"])).collect()
+}
+
+/// What a line of the log says of a field.
+fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    line.split_once(&format!(" {name}=\""))?.1.split('"').next()
+}
+
+/// Waits until the log names the fault of each of these calls.
+async fn check_log(program: &mut Program, failed: Vec<(&str, String)>) {
+    let said = program.said();
+    let failures = said.lines().filter(|line| field(line, "failure").is_some());
+    let named: HashSet<_> =
+        failures.filter_map(|line| Some((field(line, "path")?, field(line, "model")?))).collect();
+    for (path, model) in failed {
+        if !named.contains(&(path, model.as_str())) {
+            let wanted = [format!("path=\"{path}\""), format!("model=\"{model}\"")];
+            program.line(&[&wanted[0], &wanted[1], "failure=\""]).await;
+        }
+    }
 }
 
 #[tokio::test]
 async fn f_1_killed_at_every_byte_the_client_gets_what_was_whole_and_one_error() {
-    let program = program("off").await;
-    let (program, mut calls) = (&program, Vec::new());
+    let mut program = program("off").await;
+    let mut calls = Vec::new();
     for name in ["text", "thinking", "tools"] {
         let length = recorded::recording(name).len();
         calls.extend((0..=length).map(|offset| (name, offset, "")));
         calls.extend((0..length).step_by(37).map(|offset| (name, offset, "/reset")));
+        calls.extend((0..=length).step_by(13).map(|offset| (name, offset, "/chunked")));
     }
+    let asked = &program;
     let run = futures_util::stream::iter(calls).map(|(name, offset, how)| async move {
         let recording = recorded::recording(name);
-        // A connection that is reset has no end, and so no last line without one.
+        // What is broken has no end, and so no last line without one.
         let sent = &recording[..recording.floor_char_boundary(offset)];
         let whole = sent.rfind("\n\n").map_or(0, |end| end + 2);
         let part = &recording.as_bytes()[..if how.is_empty() { offset } else { whole }];
         let model = format!("{name}@{offset}{how}");
-        let (status, body) = call(program, "/v1/chat/completions", &model).await;
+        let (status, body) = call(asked, PATHS[0], &model).await;
         check_chat(part, status, &body, &model);
-        let (status, body) = call(program, "/v1/messages", &model).await;
+        let (status, body) = call(asked, PATHS[1], &model).await;
         check_messages(part, status, &body, &model);
+        (!finished(&chunks(part).0)).then_some(model)
     });
-    run.buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
-    for path in ["/v1/chat/completions", "/v1/messages"] {
-        let (status, body) = call(program, path, "text@99999").await;
+    let failed: Vec<_> = run.buffer_unordered(AT_ONCE).filter_map(std::future::ready).collect().await;
+    for path in PATHS {
+        let (status, body) = call(&program, path, "text@99999").await;
         assert!(status == 200 && !body.contains("error"), "the next request succeeds: {body}");
     }
+    let failed = failed.into_iter().flat_map(|model| PATHS.map(|path| (path, model.clone())));
+    check_log(&mut program, failed.collect()).await;
     assert!(!program.said().contains("panicked"), "{}", program.said());
 }
 

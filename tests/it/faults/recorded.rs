@@ -1,5 +1,6 @@
 //! An upstream that plays recorded streams as the model's name says, to many at once:
 //! `RECORDING@OFFSET` breaks off there, and once is asked to go on with a text, says the rest of it.
+//! `/reset` behind it breaks the connection too, `/chunked` the encoding of an answer in chunks.
 
 use crate::support::client::read_head;
 use serde_json::{Value, json};
@@ -11,6 +12,10 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// The head of a stream that ends with its connection.
 const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+
+/// The head of a stream in chunks.
+const CHUNKED: &str =
+    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
 
 /// A recorded stream.
 pub fn recording(name: &str) -> String {
@@ -70,7 +75,13 @@ async fn serve(mut stream: TcpStream, asked: Arc<Mutex<HashMap<String, usize>>>)
         None if before > 0 && how.contains("rescue") => recording,
         None => {
             let bytes = recording.as_bytes();
-            let _ = stream.write_all(&[HEAD.as_bytes(), &bytes[..offset.min(bytes.len())]].concat()).await;
+            let head = if how.contains("chunked") {
+                // One chunk that is never whole: it says more than will come.
+                format!("{CHUNKED}{:x}\r\n", bytes.len() + 1)
+            } else {
+                HEAD.to_owned()
+            };
+            let _ = stream.write_all(&[head.as_bytes(), &bytes[..offset.min(bytes.len())]].concat()).await;
             if how.contains("reset") {
                 // What was sent has to be read before it is thrown away.
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
