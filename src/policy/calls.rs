@@ -68,7 +68,7 @@ impl CallFilter {
     /// ended holds nothing back.
     pub fn normalise(&mut self, chunk: &mut Chunk) {
         for choice in chunk.choices.iter_mut().flatten() {
-            let ends = choice.finish_reason.is_some();
+            let ends = choice.finish_reason.as_deref().is_some_and(|reason| !reason.is_empty());
             if choice.delta.tool_calls.is_empty() && !(ends && self.repairs) {
                 continue;
             }
@@ -184,6 +184,10 @@ impl Answer {
             if let Some(wrapped) = repair.and_then(Arguments::still_wrapped) {
                 self.append(at, wrapped, mint, out);
             }
+            let repair = self.calls.get_mut(at).and_then(|call| call.repair.as_mut());
+            if let Some(doubtful) = repair.and_then(Arguments::still_doubtful) {
+                self.extend(at, doubtful, mint, out);
+            }
             if let Some(call) = self.calls.get_mut(at)
                 && let Some(rest) = call.repair.as_mut().map(Arguments::rest).filter(|rest| !rest.is_empty())
             {
@@ -224,6 +228,13 @@ impl Answer {
             return;
         }
         let piece = if was_complete { piece } else { call.news_of(piece) };
+        self.extend(at, piece, mint, out);
+    }
+
+    /// Appends what is new.
+    fn extend(&mut self, at: usize, piece: String, mint: &mut Mint, out: &mut Vec<ToolCallDelta>) {
+        let Some(call) = self.calls.get_mut(at) else { return };
+        let was_complete = call.arguments.is_complete();
         let end = if was_complete { Some(0) } else { call.arguments.feed(&piece) };
         let second =
             end.filter(|&end| piece.get(end..).is_some_and(|rest| rest.trim_start().starts_with('{')));
@@ -251,8 +262,8 @@ impl Call {
     fn news_of(&mut self, piece: String) -> String {
         let repeats = self.repair.is_some() && self.is_repeated_by(&piece);
         match &mut self.repair {
-            Some(repair) if repeats => repair.news_of(piece, self.length),
-            _ => piece,
+            Some(repair) => repair.news_of(piece, repeats.then_some(self.length)),
+            None => piece,
         }
     }
 

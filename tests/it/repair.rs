@@ -266,6 +266,69 @@ fn every_answer_is_read_on_its_own() {
     assert_eq!(filter.repaired(), 1);
 }
 
+#[test]
+fn what_is_held_is_said_before_a_call_of_the_other_kind() {
+    let mut steps = steps(offered());
+    let mut out = Vec::new();
+    let made = "<tool_call>get_time</tool_call> then <tool_call>\n<function=get_weather>";
+    for reading in [chunk(Some(made), None), native(true, "{}", None), chunk(None, Some("length"))] {
+        steps.push(reading, &mut out).unwrap();
+    }
+    let deltas: Vec<Delta> = out
+        .into_iter()
+        .map(|reading| match reading {
+            Reading::Chunk(chunk) => chunk.choices.unwrap().remove(0).delta,
+            Reading::Done => unreachable!(),
+        })
+        .collect();
+    let names = |delta: &Delta| -> Vec<String> {
+        delta.tool_calls.iter().map(|call| call.function.name.clone().unwrap()).collect()
+    };
+    assert_eq!(
+        (deltas[0].content.clone(), names(&deltas[0])),
+        (Some(Content::Text(String::new())), vec!["get_time".into()])
+    );
+    let text = " then <tool_call>\n<function=get_weather>".to_owned();
+    assert_eq!((deltas[1].content.clone(), names(&deltas[1])), (Some(Content::Text(text)), vec!["f".into()]));
+    assert_eq!((deltas[2].content.clone(), names(&deltas[2])), (None, vec![]));
+}
+
+#[test]
+fn a_reason_other_than_stop_is_kept() {
+    let call = "<tool_call>get_time</tool_call>";
+    for (reason, expected) in [("stop", "tool_calls"), ("length", "length"), ("tool_calls", "tool_calls")] {
+        let said = streamed(&[call], reason);
+        assert_eq!((said.calls.len(), said.finish.as_deref()), (1, Some(expected)), "{reason}");
+    }
+}
+
+#[test]
+fn a_name_that_holds_the_arguments_is_read() {
+    let name = "read<arg_key>filePath</arg_key><arg_value>/home/me/wk</arg_value>";
+    let other = "task<arg_key>prompt</arg_key><arg_value>x</arg_value>";
+    for (name, expected, arguments) in [
+        (name, "read", r#"{"filePath":"/home/me/wk"}"#),
+        (&format!("{name}</tool_call>"), "read", r#"{"filePath":"/home/me/wk"}"#),
+        (other, other, "{}"),
+        ("read", "read", "{}"),
+    ] {
+        let Reading::Chunk(mut first) = native(true, "", None) else { unreachable!() };
+        first.choices.as_mut().unwrap()[0].delta.tool_calls[0].function.name = Some(name.to_owned());
+        let readings = vec![Reading::Chunk(first), native(false, "{}", None), Reading::Done];
+        let mut steps = steps(offered());
+        let mut out = Vec::new();
+        readings.into_iter().for_each(|reading| steps.push(reading, &mut out).unwrap());
+        let calls = out.into_iter().flat_map(|reading| match reading {
+            Reading::Chunk(chunk) => chunk.choices.unwrap().remove(0).delta.tool_calls,
+            Reading::Done => Vec::new(),
+        });
+        let calls: Vec<FunctionDelta> = calls.map(|call| call.function).collect();
+        let said: String =
+            calls.iter().filter_map(|call| call.arguments.clone()).map(Content::into_text).collect();
+        assert_eq!((calls[0].name.as_deref(), said.as_str()), (Some(expected), arguments), "{name}");
+    }
+}
+
 /// A fragment of one native call.
 fn native(first: bool, piece: &str, finish: Option<&str>) -> Reading {
     let function = FunctionDelta {

@@ -35,11 +35,18 @@ impl Grammar {
         self.place == Place::Broken
     }
 
-    /// Takes a piece.
-    pub fn feed(&mut self, piece: &str) {
+    /// Whether the value is whole.
+    pub fn is_over(&self) -> bool {
+        self.place == Place::End
+    }
+
+    /// The same with a piece behind it.
+    #[must_use]
+    pub fn with(mut self, piece: &str) -> Self {
         for byte in piece.bytes() {
             self.place = self.take(byte);
         }
+        self
     }
 
     fn take(&mut self, byte: u8) -> Place {
@@ -136,9 +143,7 @@ mod tests {
             (r#"{"a" 1"#, true),
             ("pattern is", true),
         ] {
-            let mut grammar = Grammar::default();
-            grammar.feed(text);
-            assert_eq!(grammar.is_broken(), expected, "{text}");
+            assert_eq!(Grammar::default().with(text).is_broken(), expected, "{text}");
         }
     }
 }

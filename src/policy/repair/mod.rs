@@ -10,6 +10,7 @@ mod escapes;
 mod grammar;
 mod markdown;
 mod marks;
+mod named;
 mod native;
 mod object;
 mod offered;
@@ -25,6 +26,7 @@ pub use offered::Offered;
 use crate::error::Error;
 use crate::step::{Ending, Step};
 use crate::wire::openai::{Choice, Chunk, Content, Delta, FunctionDelta, Reading, ToolCallDelta};
+use named::Named;
 use offered::Call;
 use reader::{End, Piece, Reader};
 use std::collections::VecDeque;
@@ -39,10 +41,13 @@ pub struct TextCalls {
     mint: Mint,
 }
 
-/// Counts the calls, and names them: the same answer always gets the same ids.
+/// Counts calls, and gives ids to those that were made: the same answer always gets the same ones.
 struct Mint {
     seed: String,
+    /// The calls that were made.
     count: u32,
+    /// The calls that were there, but unreadable.
+    repaired: u32,
 }
 
 /// One answer as far as it was read.
@@ -51,6 +56,7 @@ struct Answer {
     reader: Reader,
     /// What was read and not said yet.
     waiting: VecDeque<Piece>,
+    named: Named,
     has_calls: bool,
 }
 
@@ -58,7 +64,7 @@ impl TextCalls {
     /// A filter for one stream, or one whole completion; it lets everything pass where no tool is
     /// offered. `seed` makes minted ids its own, as `[a-zA-Z0-9]+`.
     pub fn new(offered: Option<Offered>, seed: impl Into<String>) -> Self {
-        Self { offered, answers: Vec::new(), mint: Mint { seed: seed.into(), count: 0 } }
+        Self { offered, answers: Vec::new(), mint: Mint { seed: seed.into(), count: 0, repaired: 0 } }
     }
 
     /// Looks through one chunk; returns whether it changed anything in it. A chunk that says why the
@@ -67,7 +73,9 @@ impl TextCalls {
         let Some(offered) = &self.offered else { return false };
         let mut changed = false;
         for choice in chunk.choices.iter_mut().flatten() {
-            changed |= find_answer(&mut self.answers, choice.index, offered).take(choice, &mut self.mint);
+            let answer = find_answer(&mut self.answers, choice.index, offered);
+            changed |= answer.take(choice, &mut self.mint);
+            changed |= answer.mend(choice, offered, &mut self.mint);
         }
         changed
     }
@@ -81,9 +89,9 @@ impl TextCalls {
         (!choices.is_empty()).then_some(Chunk { choices: Some(choices), usage: None })
     }
 
-    /// How many calls were made out of text so far.
+    /// How many calls were made out of text so far; names that held one count too.
     pub fn repaired(&self) -> u32 {
-        self.mint.count
+        self.mint.count + self.mint.repaired
     }
 }
 
@@ -109,7 +117,8 @@ impl Step for TextCalls {
 fn find_answer<'a>(answers: &'a mut Vec<Answer>, index: u32, offered: &Offered) -> &'a mut Answer {
     let at = answers.iter().position(|answer| answer.index == index).unwrap_or_else(|| {
         let reader = Reader::new(offered.clone());
-        answers.push(Answer { index, reader, waiting: VecDeque::new(), has_calls: false });
+        let (waiting, named) = (VecDeque::new(), Named::default());
+        answers.push(Answer { index, reader, waiting, named, has_calls: false });
         answers.len() - 1
     });
     let Some(answer) = answers.get_mut(at) else { unreachable!("the position was just found or made") };
@@ -147,6 +156,17 @@ impl Answer {
         if self.has_calls && ends == Some("stop") {
             choice.finish_reason = Some("tool_calls".to_owned());
             changed = true;
+        }
+        changed
+    }
+
+    /// Looks at the names of calls that were none of ours.
+    fn mend(&mut self, choice: &mut Choice, offered: &Offered, mint: &mut Mint) -> bool {
+        let mut changed = false;
+        for call in &mut choice.delta.tool_calls {
+            let mended = self.named.mend(call, offered);
+            mint.repaired += u32::from(mended);
+            changed |= mended || self.named.hush(call);
         }
         changed
     }
