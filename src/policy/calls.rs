@@ -1,11 +1,13 @@
 //! Which tool call a fragment belongs to: makes of every provider's habit the API's own form.
 //!
 //! Behind this step a call has one number, one id and one name, each said once and before its
-//! arguments, which are pieces of one JSON text (B12–B14, D06).
+//! arguments, which are pieces of one JSON text (B12–B14, D06). What is broken in that text is
+//! [`repair`](super::repair)'s to know (B18).
 
+use super::repair::Arguments;
 use crate::error::{Error, ErrorKind};
 use crate::step::{Ending, Step};
-use crate::wire::openai::{Chunk, Content, FunctionDelta, Reading, ToolCallDelta};
+use crate::wire::openai::{Choice, Chunk, Content, FunctionDelta, Reading, ToolCallDelta};
 use crate::wire::scan::Scanner;
 use std::hash::Hasher as _;
 
@@ -13,6 +15,7 @@ use std::hash::Hasher as _;
 pub struct CallFilter {
     answers: Vec<Answer>,
     mint: Mint,
+    repairs: bool,
 }
 
 /// Makes ids for calls that come without one; the same answer always gets the same ones.
@@ -25,6 +28,7 @@ struct Mint {
 #[derive(Default)]
 struct Answer {
     index: u32,
+    repairs: bool,
     calls: Vec<Call>,
 }
 
@@ -43,28 +47,61 @@ struct Call {
     /// Length and hash of the arguments so far, to know them again when they are sent once more.
     length: usize,
     hash: fnv::FnvHasher,
+    /// Repairs the arguments, where that is wanted.
+    repair: Option<Arguments>,
 }
 
 impl CallFilter {
-    /// A filter for one stream; `seed` makes minted ids its own, as `[a-zA-Z0-9]+`.
+    /// A filter for one stream that passes arguments on as they came; `seed` makes minted ids its
+    /// own, as `[a-zA-Z0-9]+`.
     pub fn new(seed: impl Into<String>) -> Self {
-        Self { answers: Vec::new(), mint: Mint { seed: seed.into(), count: 0 } }
+        Self { answers: Vec::new(), mint: Mint { seed: seed.into(), count: 0 }, repairs: false }
     }
 
-    /// Puts the tool calls of one chunk into the API's own form.
+    /// The same, but arguments that are wrapped into a string, repeat themselves or hold escapes
+    /// that JSON does not know are repaired as they pass.
+    pub fn repairing(seed: impl Into<String>) -> Self {
+        Self { repairs: true, ..Self::new(seed) }
+    }
+
+    /// Puts the tool calls of one chunk into the API's own form. A chunk that says why the answer
+    /// ended holds nothing back.
     pub fn normalise(&mut self, chunk: &mut Chunk) {
         for choice in chunk.choices.iter_mut().flatten() {
-            if choice.delta.tool_calls.is_empty() {
+            let ends = choice.finish_reason.as_deref().is_some_and(|reason| !reason.is_empty());
+            if choice.delta.tool_calls.is_empty() && !(ends && self.repairs) {
                 continue;
             }
             let fragments = std::mem::take(&mut choice.delta.tool_calls);
             let several = fragments.len() > 1;
-            let answer = find_answer(&mut self.answers, choice.index);
+            let answer = find_answer(&mut self.answers, choice.index, self.repairs);
+            let out = &mut choice.delta.tool_calls;
             for (position, fragment) in fragments.into_iter().enumerate() {
                 let position = several.then(|| u32::try_from(position).unwrap_or(u32::MAX));
-                answer.take(fragment, position, &mut self.mint, &mut choice.delta.tool_calls);
+                answer.take(fragment, position, &mut self.mint, out);
+            }
+            if ends {
+                answer.release(&mut self.mint, out);
             }
         }
+    }
+
+    /// What is still held back at the end, as a chunk of its own.
+    pub fn rest(&mut self) -> Option<Chunk> {
+        let mut choices = Vec::new();
+        for answer in &mut self.answers {
+            let mut choice = Choice { index: answer.index, ..Choice::default() };
+            answer.release(&mut self.mint, &mut choice.delta.tool_calls);
+            choices.extend(Some(choice).filter(|choice| !choice.delta.tool_calls.is_empty()));
+        }
+        (!choices.is_empty()).then_some(Chunk { choices: Some(choices), usage: None })
+    }
+
+    /// How many calls had arguments that were repaired so far.
+    pub fn repaired(&self) -> u32 {
+        let calls = self.answers.iter().flat_map(|answer| &answer.calls);
+        let repaired = calls.filter_map(|call| call.repair.as_ref()).filter(|repair| repair.is_repaired());
+        u32::try_from(repaired.count()).unwrap_or(u32::MAX)
     }
 
     /// A call that has arguments and no name, at the end of a stream.
@@ -81,9 +118,12 @@ impl Step for CallFilter {
 
     fn push(&mut self, mut item: Reading, out: &mut Vec<Reading>) -> Result<(), Error> {
         let mut ends = true;
-        if let Reading::Chunk(chunk) = &mut item {
-            self.normalise(chunk);
-            ends = chunk.choices.iter().flatten().any(|choice| choice.finish_reason.is_some());
+        match &mut item {
+            Reading::Chunk(chunk) => {
+                self.normalise(chunk);
+                ends = chunk.choices.iter().flatten().any(|choice| choice.finish_reason.is_some());
+            }
+            Reading::Done => out.extend(self.rest().map(Reading::Chunk)),
         }
         match self.nameless().filter(|_| ends) {
             Some(error) => Err(error),
@@ -94,14 +134,15 @@ impl Step for CallFilter {
         }
     }
 
-    fn finish(&mut self, _ending: Ending<'_>, _out: &mut Vec<Reading>) -> Option<Error> {
+    fn finish(&mut self, _ending: Ending<'_>, out: &mut Vec<Reading>) -> Option<Error> {
+        out.extend(self.rest().map(Reading::Chunk));
         None
     }
 }
 
-fn find_answer(answers: &mut Vec<Answer>, index: u32) -> &mut Answer {
+fn find_answer(answers: &mut Vec<Answer>, index: u32, repairs: bool) -> &mut Answer {
     let at = answers.iter().position(|answer| answer.index == index).unwrap_or_else(|| {
-        answers.push(Answer { index, calls: Vec::new() });
+        answers.push(Answer { index, repairs, calls: Vec::new() });
         answers.len() - 1
     });
     let Some(answer) = answers.get_mut(at) else { unreachable!("the position was just found or made") };
@@ -118,7 +159,7 @@ impl Answer {
     ) {
         let at = self.locate(&fragment, position);
         let at = at.unwrap_or_else(|| {
-            self.calls.push(Call { key: fragment.index.or(position), ..Call::default() });
+            self.calls.push(Call::new(fragment.index.or(position), self.repairs));
             self.calls.len() - 1
         });
         let Some(call) = self.calls.get_mut(at) else { return };
@@ -129,7 +170,30 @@ impl Answer {
             call.name = fragment.function.name.filter(|name| !name.is_empty());
         }
         let piece = fragment.function.arguments.map(Content::into_text).unwrap_or_default();
+        let piece = match &mut call.repair {
+            Some(repair) => repair.unwrap(piece).unwrap_or_default(),
+            None => piece,
+        };
         self.append(at, piece, mint, out);
+    }
+
+    /// Passes on what is held back of every call.
+    fn release(&mut self, mint: &mut Mint, out: &mut Vec<ToolCallDelta>) {
+        for at in 0..self.calls.len() {
+            let repair = self.calls.get_mut(at).and_then(|call| call.repair.as_mut());
+            if let Some(wrapped) = repair.and_then(Arguments::still_wrapped) {
+                self.append(at, wrapped, mint, out);
+            }
+            let repair = self.calls.get_mut(at).and_then(|call| call.repair.as_mut());
+            if let Some(doubtful) = repair.and_then(Arguments::still_doubtful) {
+                self.extend(at, doubtful, mint, out);
+            }
+            if let Some(call) = self.calls.get_mut(at)
+                && let Some(rest) = call.repair.as_mut().map(Arguments::rest).filter(|rest| !rest.is_empty())
+            {
+                call.announce(at, rest, mint, out);
+            }
+        }
     }
 
     /// The call that a fragment belongs to; absent where it starts one (B12).
@@ -163,18 +227,26 @@ impl Answer {
             call.announce(at, String::new(), mint, out);
             return;
         }
+        let piece = if was_complete { piece } else { call.news_of(piece) };
+        self.extend(at, piece, mint, out);
+    }
+
+    /// Appends what is new.
+    fn extend(&mut self, at: usize, piece: String, mint: &mut Mint, out: &mut Vec<ToolCallDelta>) {
+        let Some(call) = self.calls.get_mut(at) else { return };
+        let was_complete = call.arguments.is_complete();
         let end = if was_complete { Some(0) } else { call.arguments.feed(&piece) };
         let second =
             end.filter(|&end| piece.get(end..).is_some_and(|rest| rest.trim_start().starts_with('{')));
         let Some(end) = second else {
             call.remember(&piece);
-            call.announce(at, piece, mint, out);
+            call.pass(at, piece, mint, out);
             return;
         };
         let (first, rest) = piece.split_at(end);
         call.remember(first);
-        call.announce(at, first.to_owned(), mint, out);
-        let next = Call { key: call.key, name: call.name.clone(), ..Call::default() };
+        call.pass(at, first.to_owned(), mint, out);
+        let next = Call { name: call.name.clone(), ..Call::new(call.key, self.repairs) };
         let rest = rest.trim_start().to_owned();
         self.calls.push(next);
         self.append(self.calls.len() - 1, rest, mint, out);
@@ -182,9 +254,25 @@ impl Answer {
 }
 
 impl Call {
+    fn new(key: Option<u32>, repairs: bool) -> Self {
+        Self { key, repair: repairs.then(Arguments::default), ..Self::default() }
+    }
+
+    /// What is new in a piece of arguments that are not complete.
+    fn news_of(&mut self, piece: String) -> String {
+        let repeats = self.repair.is_some() && self.is_repeated_by(&piece);
+        match &mut self.repair {
+            Some(repair) => repair.news_of(piece, repeats.then_some(self.length)),
+            None => piece,
+        }
+    }
+
     fn remember(&mut self, piece: &str) {
         self.length += piece.len();
         self.hash.write(piece.as_bytes());
+        if let Some(repair) = &mut self.repair {
+            repair.read(piece);
+        }
     }
 
     /// Whether a piece starts with all that came before.
@@ -193,6 +281,15 @@ impl Call {
         let mut hash = fnv::FnvHasher::default();
         hash.write(head.as_bytes());
         hash.finish() == self.hash.finish()
+    }
+
+    /// Passes a piece on, repaired where that is wanted.
+    fn pass(&mut self, at: usize, piece: String, mint: &mut Mint, out: &mut Vec<ToolCallDelta>) {
+        let piece = match &mut self.repair {
+            Some(repair) => repair.legal(piece),
+            None => piece,
+        };
+        self.announce(at, piece, mint, out);
     }
 
     /// Passes a piece on, with id and name if they were not said yet; holds it until the name is known.

@@ -8,6 +8,7 @@ pub mod failure;
 mod overflow;
 pub mod presets;
 pub mod profile;
+pub mod repair;
 pub mod request;
 pub mod retry;
 pub mod thinking;

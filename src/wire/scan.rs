@@ -16,6 +16,11 @@ impl Scanner {
         self.complete
     }
 
+    /// Whether the next character belongs to a string.
+    pub fn is_in_string(&self) -> bool {
+        self.in_string
+    }
+
     /// Takes a piece. Where the value ends in it, returns the position behind its last bracket.
     pub fn feed(&mut self, piece: &str) -> Option<usize> {
         if self.complete {

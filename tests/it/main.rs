@@ -14,6 +14,7 @@ mod golden;
 mod layers;
 mod mirror;
 mod program;
+mod repair;
 mod server;
 mod support;
 mod terminal;
