@@ -74,12 +74,33 @@ pub fn in_band(upstream: &str, text: &[u8]) -> Option<Error> {
     if members.is("object", "error") {
         return Some(refusal(upstream, status_of(&members), &Said::of(&members)));
     }
+    if let Some(error) =
+        members.some("base_resp").and_then(Raw::members).and_then(|said| base(upstream, &said))
+    {
+        return Some(error);
+    }
     let code = members.some("status").or_else(|| members.some("code"));
     let says = ["msg", "message"].iter().any(|key| members.some(key).is_some());
-    if !has_choices && code.is_some() && says {
+    let fails = code.is_some() || members.get("success").and_then(Raw::bool) == Some(false);
+    if !has_choices && fails && says {
         return Some(refusal(upstream, status_of(&members), &Said::of(&members)));
     }
     None
+}
+
+/// The error in MiniMax's envelope, which every answer has; 0 is none. The codes are of its own list.
+fn base(upstream: &str, envelope: &Members) -> Option<Error> {
+    let code = envelope.some("status_code")?.u64().filter(|code| *code != 0)?;
+    let status = match code {
+        1002 | 1039 => 429,
+        1004 | 2049 => 401,
+        1008 => 402,
+        1026 | 1027 | 2013 => 400,
+        _ => 500,
+    };
+    let message = envelope.text("status_msg").map(|text| clip(&text)).filter(|text| !text.is_empty());
+    let said = Said { message, code: Some(code.to_string()), ..Said::default() };
+    Some(refusal(upstream, Some(status), &said))
 }
 
 /// An answer in which nothing was found that we know.
@@ -220,6 +241,7 @@ fn kind_of(status: Option<u16>, text: &str, code: &str) -> ErrorKind {
         None if has(&["authentication_error", "invalid_api_key"]) => ErrorKind::LoginRequired,
         None if has(&["permission_error", "permission_denied"]) => ErrorKind::Forbidden,
         None if has(&["not_found_error", "model_not_found"]) => ErrorKind::NotFound,
+        None if has(&["request_too_large"]) => ErrorKind::TooLarge,
         None if has(&["billing_error"]) || out_of_money => ErrorKind::QuotaExhausted,
         None if has(&["timeout_error"]) => ErrorKind::TimedOut,
         None if has(&["invalid_request_error"]) => ErrorKind::InvalidRequest,
@@ -279,6 +301,12 @@ mod tests {
             (r#"{"error":{"message":"x","code":502}}"#, ErrorKind::BadAnswer),
             (r#"{"object":"error","message":"x","code":400}"#, ErrorKind::InvalidRequest),
             (r#"{"choices":[],"error":{"message":"x","code":"429"}}"#, ErrorKind::RateLimited),
+            (r#"{"success":false,"code":"500","message":"busy"}"#, ErrorKind::BadAnswer),
+            (r#"{"success":false,"message":"rate limit"}"#, ErrorKind::RateLimited),
+            (r#"{"choices":null,"base_resp":{"status_code":1002,"status_msg":"x"}}"#, ErrorKind::RateLimited),
+            (r#"{"base_resp":{"status_code":2049,"status_msg":"x"}}"#, ErrorKind::LoginRequired),
+            (r#"{"base_resp":{"status_code":1008}}"#, ErrorKind::QuotaExhausted),
+            (r#"{"base_resp":{"status_code":1013,"status_msg":"x"}}"#, ErrorKind::BadAnswer),
             ("{}", ErrorKind::BadAnswer),
             ("null", ErrorKind::BadAnswer),
             ("{\"choices\":[", ErrorKind::BadAnswer),
@@ -290,5 +318,42 @@ mod tests {
             b"{\"choices\":[{\"delta\":{\"content\":\"an \\\"error\\\"\"}}],\"error\":null}",
         );
         assert!(matches!(read_frame("zai", &text), Ok(Reading::Chunk(_))));
+    }
+
+    #[test]
+    fn errors_of_the_anthropic_wire_are_known_by_their_type() {
+        for (kind, expected) in [
+            ("invalid_request_error", ErrorKind::InvalidRequest),
+            ("authentication_error", ErrorKind::LoginRequired),
+            ("billing_error", ErrorKind::QuotaExhausted),
+            ("permission_error", ErrorKind::Forbidden),
+            ("not_found_error", ErrorKind::NotFound),
+            ("request_too_large", ErrorKind::TooLarge),
+            ("rate_limit_error", ErrorKind::RateLimited),
+            ("api_error", ErrorKind::BadAnswer),
+            ("timeout_error", ErrorKind::TimedOut),
+            ("overloaded_error", ErrorKind::Overloaded),
+        ] {
+            let text =
+                format!(r#"{{"type":"error","error":{{"type":"{kind}","message":"x"}},"request_id":"r"}}"#);
+            let error = in_band("zai", text.as_bytes()).unwrap();
+            assert_eq!((error.kind(), error.message()), (expected, "upstream `zai`: x"), "{kind}");
+        }
+        let long = "prompt is too long: 210000 tokens > 200000 maximum";
+        let text =
+            format!(r#"{{"type":"error","error":{{"type":"invalid_request_error","message":"{long}"}}}}"#);
+        let error = in_band("zai", text.as_bytes()).unwrap();
+        assert_eq!((error.kind(), error.message()), (ErrorKind::PromptTooLong, long));
+    }
+
+    #[test]
+    fn an_answer_that_says_it_succeeded_is_no_error() {
+        for text in [
+            r#"{"type":"message","content":[],"base_resp":{"status_code":0,"status_msg":"success"}}"#,
+            r#"{"success":true,"message":"ok","choices":[]}"#,
+            r#"{"choices":[],"base_resp":{"status_code":0,"status_msg":""},"error":null}"#,
+        ] {
+            assert!(in_band("zai", text.as_bytes()).is_none(), "{text}");
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! The provider's habits as rules; pure.
 
+pub mod assemble;
 pub mod calls;
 pub mod circuit;
 pub mod context;
 pub mod continuation;
 pub mod failure;
+mod grown;
 mod overflow;
 pub mod presets;
 pub mod profile;
@@ -12,3 +14,4 @@ pub mod repair;
 pub mod request;
 pub mod retry;
 pub mod thinking;
+pub mod wrapped;

@@ -35,6 +35,11 @@ pub fn status(error: &Error) -> u16 {
     }
 }
 
+/// An answer that broke off (B27).
+pub fn broken_off() -> Error {
+    Error::new(ErrorKind::BadAnswer, "upstream closed the stream before finishing")
+}
+
 /// What `x-should-retry` says: `Some(false)` where asking again cannot help (C06).
 pub fn should_retry(error: &Error) -> Option<bool> {
     match error.kind() {

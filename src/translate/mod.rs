@@ -12,6 +12,7 @@
 //! | `stop_reason`, `usage` | `finish_reason`, `usage` | `stop`, `tally`, `tokens` |
 //! | a message | a completion | `response` |
 //! | the error envelope | the error envelope | `failure` |
+//! | all of it, for an upstream that speaks this API | | `native` |
 
 mod arguments;
 mod blocks;
@@ -22,6 +23,7 @@ pub mod failure;
 mod history;
 pub mod loss;
 pub mod names;
+pub mod native;
 pub mod request;
 pub mod response;
 mod results;

@@ -7,7 +7,7 @@
 
 use super::blocks::{Blocks, Call};
 use super::cut::{Cut, Cutter};
-use super::failure::anthropic_failure;
+use super::failure::{anthropic_failure, broken_off};
 use super::names::{Ids, Names};
 use super::stop::{self, Said};
 use super::tally::Tally;
@@ -324,9 +324,7 @@ impl Step for MessageStream {
                 return None;
             }
             Ending::Complete if self.finish.is_some() => self.complete(out),
-            Ending::Complete => {
-                Err(Error::new(ErrorKind::BadAnswer, "upstream closed the stream before finishing"))
-            }
+            Ending::Complete => Err(broken_off()),
         };
         let error = failed.err()?;
         self.fail(&error, out);

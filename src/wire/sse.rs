@@ -30,6 +30,11 @@ impl Frame {
         Self { event: None, data: data.into(), raw: None }
     }
 
+    /// An event with a name, where there is one.
+    pub fn named(event: Option<String>, data: impl Into<Bytes>) -> Self {
+        Self { event, data: data.into(), raw: None }
+    }
+
     /// An event whose data is this value as one line of JSON.
     pub fn json<T: Serialize + ?Sized>(event: Option<&'static str>, value: &T) -> Self {
         let mut text = Vec::with_capacity(192);

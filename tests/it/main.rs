@@ -1,6 +1,7 @@
 //! One binary for all integration tests, because each costs a link.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod assemble;
 mod chat;
 mod cli;
 mod config;

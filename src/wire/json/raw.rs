@@ -104,6 +104,15 @@ impl Raw {
         self.kind() == Kind::Null
     }
 
+    /// A text with another value in the place of this one, and all else as it was; absent where this was
+    /// not read from that very text.
+    pub fn replaced_in(&self, text: &Bytes, by: &Raw) -> Option<Bytes> {
+        let start = self.0.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+        let end = start.checked_add(self.0.len())?;
+        let (head, tail) = (text.get(..start)?, text.get(end..)?);
+        Some(Bytes::from([head, by.as_bytes(), tail].concat()))
+    }
+
     /// Reads the value as a type that may borrow from it.
     ///
     /// # Errors
