@@ -1,5 +1,8 @@
 //! What an upstream's wire can express: the flags that `translate` obeys and a `policy` profile
-//! sets. Plain data, so that neither of the two has to see the other.
+//! sets. Plain data, so that neither of the two has to see the other. The words are those of presets.
+
+use serde::Deserialize;
+use std::borrow::Cow;
 
 /// How one upstream's model wants a request written. The default suits a generic
 /// OpenAI-compatible server, iFlow and llama.cpp.
@@ -31,12 +34,10 @@ pub struct Dialect {
     pub prefix: Prefix,
     /// Whether `user` is taken (A35).
     pub user: bool,
-    /// Whether a tool can be forced while the model thinks (A28).
-    pub forced_choice_while_thinking: bool,
     /// Which of the earlier thoughts are sent back (T4).
     pub replay: Replay,
     /// What stands for thoughts that are missing; nothing where none need stand (E02).
-    pub replay_empty: Option<&'static str>,
+    pub replay_empty: Option<Cow<'static, str>>,
 }
 
 impl Default for Dialect {
@@ -55,7 +56,6 @@ impl Default for Dialect {
             structured: Structured::Schema,
             prefix: Prefix::None,
             user: false,
-            forced_choice_while_thinking: true,
             replay: Replay::ToolTurns,
             replay_empty: None,
         }
@@ -63,16 +63,19 @@ impl Default for Dialect {
 }
 
 /// What form the schemas of tools must have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SchemaDialect {
     /// As they are.
     Plain,
     /// Moonshot's own rules; tool names begin with a letter there.
+    #[serde(rename = "mfjs")]
     Moonshot,
 }
 
 /// Where a later system message goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum InlineSystem {
     /// It stays where it is.
     Preserve,
@@ -83,7 +86,8 @@ pub enum InlineSystem {
 }
 
 /// The `content` of an assistant message that only calls tools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EmptyContent {
     /// `null`
     Null,
@@ -94,13 +98,15 @@ pub enum EmptyContent {
 }
 
 /// How an answer can be bound to a schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Structured {
     /// `response_format` of type `json_schema`.
     Schema,
     /// `response_format` of type `json_object`, the schema told in the system text.
     Object,
     /// Not at all.
+    #[serde(rename = "none")]
     Unsupported,
 }
 
@@ -108,7 +114,8 @@ pub enum Structured {
 pub const GO_ON: &str = "Continue exactly where you stopped. Do not repeat or comment.";
 
 /// How a last assistant message is continued.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Prefix {
     /// By asking for it in a user message.
     None,
@@ -137,7 +144,8 @@ impl Prefix {
 }
 
 /// Which of the earlier turns' thoughts are sent back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Replay {
     /// None: they would be refused.
     Never,

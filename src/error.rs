@@ -3,6 +3,7 @@
 //! How a kind becomes a status, an envelope or an exit status is left to the three tables that
 //! match it: two in `translate::failure`, one in `cli::exit`.
 
+use serde::Deserialize;
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
@@ -51,6 +52,44 @@ pub enum ErrorKind {
     Internal,
 }
 
+/// What a provider's refusal is, finer than its kind: what is done about it beside telling the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// The key or token has expired: it is renewed once.
+    AuthExpired,
+    /// The key is wrong.
+    Auth,
+    /// The key or account is shut out until its owner acts.
+    Blocked,
+    /// The account may not do this.
+    Permission,
+    /// There is no money left.
+    Balance,
+    /// A plan's share is used up until a stated time.
+    Quota,
+    /// Too many requests for a moment.
+    Rate,
+    /// Too many at once: fewer are sent.
+    Concurrency,
+    /// The provider is full.
+    Overload,
+    /// There is no such model there.
+    Model,
+    /// The request does not fit the model's window.
+    Context,
+    /// The text is refused.
+    Filter,
+    /// The request is wrong.
+    Param,
+    /// Thoughts of earlier turns are missing: it is asked once more, with what can be had of them.
+    ReasoningMissing,
+    /// The model does not think, and refuses to be asked to: it is asked once more without.
+    ThinkingUnsupported,
+    /// It may be gone the next time.
+    Transient,
+}
+
 /// Whose fault a failure is; goes out as `x-iflow2api-error`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
@@ -91,6 +130,7 @@ struct Inner {
     limits: Vec<(String, String)>,
     retries_at_most: Option<u32>,
     room: Option<u64>,
+    class: Option<Class>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -109,6 +149,7 @@ impl Error {
             limits: Vec::new(),
             retries_at_most: None,
             room: None,
+            class: None,
             source: None,
         }))
     }
@@ -182,6 +223,20 @@ impl Error {
         self
     }
 
+    /// Says what it is, finer than its kind.
+    #[must_use]
+    pub fn with_class(mut self, class: Class) -> Self {
+        self.0.class = Some(class);
+        self
+    }
+
+    /// Adds to the message what the caller should know as well.
+    #[must_use]
+    pub fn with_remark(mut self, remark: &str) -> Self {
+        self.0.message = format!("{}; {remark}", self.0.message).into();
+        self
+    }
+
     /// Keeps the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -244,6 +299,11 @@ impl Error {
     /// How many tokens of an answer would fit, where only the answer was too long (C04).
     pub fn room(&self) -> Option<u64> {
         self.0.room
+    }
+
+    /// What it is, finer than its kind, where a provider said so.
+    pub fn class(&self) -> Option<Class> {
+        self.0.class
     }
 
     /// The HTTP status that was met, or is to be answered.

@@ -48,6 +48,11 @@ impl<A: Step, B: Step<In = A::Out>> Then<A, B> {
         Self { first, second, between: Vec::new() }
     }
 
+    /// The first step.
+    pub fn first(&self) -> &A {
+        &self.first
+    }
+
     /// The second step.
     pub fn second(&self) -> &B {
         &self.second

@@ -19,6 +19,7 @@ use history::History;
 use prompt::{Prompt, Turn};
 use screen::Screen;
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a reader of stdout that does not read may delay the end. Chosen: a terminal that was
@@ -74,7 +75,7 @@ impl Wish {
 
 /// A chat: one turn, or many.
 pub struct Chat<'a> {
-    gateway: &'a Gateway,
+    gateway: &'a Arc<Gateway>,
     wish: Wish,
     history: History,
     screen: Screen,
@@ -82,7 +83,7 @@ pub struct Chat<'a> {
 
 impl<'a> Chat<'a> {
     /// A chat in which nothing was said yet.
-    pub fn new(gateway: &'a Gateway, wish: Wish, look: Look) -> Self {
+    pub fn new(gateway: &'a Arc<Gateway>, wish: Wish, look: Look) -> Self {
         Self { gateway, wish, history: History::default(), screen: Screen::new(look) }
     }
 

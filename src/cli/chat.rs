@@ -2,7 +2,7 @@
 
 use super::{exit, models, setup};
 use crate::chat::{self, Chat, Look, Wish, prompt};
-use crate::config::{Config, Flags, Sources, resolve};
+use crate::config::{Flags, Resolved, Sources, resolve};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::Gateway;
 use clap::{Args as ClapArgs, ValueEnum};
@@ -67,13 +67,13 @@ enum Thinking {
 /// `Usage` without a prompt off a terminal and for settings that cannot work, and as
 /// [`Chat::once`] and [`Chat::converse`].
 pub fn run<'a>(args: Args, sources: impl FnOnce(Flags) -> Sources<'a>, color: bool) -> Result<()> {
-    let flags = Flags { upstream: args.upstream.clone(), ..Flags::default() };
+    let flags = Flags { upstream: args.upstream.clone(), model: args.model.clone(), ..Flags::default() };
     let resolved = resolve(&sources(flags))?;
     setup::warn(&resolved);
     // Before the runtime takes interrupts for itself, so that one ends the wait for stdin.
     let prompt = prompt(&args)?;
     let runtime = setup::runtime()?;
-    let outcome = runtime.block_on(talk(&args, &resolved.config, prompt, color));
+    let outcome = runtime.block_on(talk(&args, &resolved, prompt, color));
     // A read of the terminal that was given up would keep the runtime waiting.
     runtime.shutdown_background();
     outcome
@@ -93,8 +93,8 @@ fn prompt(args: &Args) -> Result<Option<String>> {
     })
 }
 
-async fn talk(args: &Args, config: &Config, prompt: Option<String>, color: bool) -> Result<()> {
-    let core = setup::core(config, args.demo).await?;
+async fn talk(args: &Args, resolved: &Resolved, prompt: Option<String>, color: bool) -> Result<()> {
+    let core = setup::core(resolved, args.demo).await?;
     let stdout_terminal = std::io::stdout().is_terminal();
     let stderr_terminal = std::io::stderr().is_terminal();
     let thinking = match args.thinking {
@@ -133,10 +133,10 @@ async fn talk(args: &Args, config: &Config, prompt: Option<String>, color: bool)
 
 /// The model to ask: the one that is said, else the one that is set up, else the first there is.
 async fn model(args: &Args, gateway: &Gateway) -> Result<String> {
-    let upstream = models::default_upstream(gateway)?;
     if let Some(model) = args.model.as_deref().or(gateway.default_model()) {
         return Ok(model.to_owned());
     }
+    let upstream = models::default_upstream(gateway)?;
     gateway.models().await.into_iter().next().map(|entry| entry.id).ok_or_else(|| {
         let message = format!("no model was named, and upstream `{upstream}` lists none");
         Error::new(ErrorKind::Usage, message)

@@ -1,10 +1,9 @@
 //! `config`: shows and changes settings. What they mean is left to `crate::config`.
 
 use super::output::print;
-use crate::config::keys::{SETTINGS, UPSTREAM_SETTINGS};
-use crate::config::{self, Entry, Origin, Sources, Value};
+use crate::config::keys::{PATTERN_SETTINGS, SETTINGS, UPSTREAM_SETTINGS};
+use crate::config::{self, Entry, Sources};
 use crate::error::{Error, ErrorKind, Result};
-use crate::policy::presets;
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
 use std::io::{self, Read as _, Write as _};
@@ -93,25 +92,12 @@ pub fn run(args: Args, sources: &Sources<'_>) -> Result<()> {
 fn show(sources: &Sources<'_>, as_json: bool) -> Result<()> {
     let resolved = config::resolve(sources)?;
     resolved.warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
-    let mut entries = config::show(&resolved);
-    entries.iter_mut().for_each(name_preset);
+    let entries = config::show(&resolved);
     if as_json {
         let listed: Vec<serde_json::Value> = entries.iter().map(entry_json).collect();
         return print(&format!("{:#}", json!(listed)));
     }
     print(&table(&entries))
-}
-
-/// A preset that nobody chose is looked for by the upstream's name; where there is none of that
-/// name, it is the generic one.
-fn name_preset(entry: &mut Entry) {
-    let chosen = entry.origin != Origin::Default || !entry.name.ends_with(".preset");
-    match &entry.value {
-        Some(Value::Text(preset)) if !chosen && !presets::is_known(preset) => {
-            entry.value = Some(Value::Text(presets::profile(preset).id.to_owned()));
-        }
-        _ => {}
-    }
 }
 
 /// Name, value and origin in columns.
@@ -181,7 +167,7 @@ fn entry_json(entry: &Entry) -> serde_json::Value {
 }
 
 fn settings_help() -> String {
-    let once = SETTINGS.iter().map(|setting| (setting.name.to_owned(), setting.help));
+    let once = SETTINGS.iter().chain(PATTERN_SETTINGS).map(|setting| (setting.name.to_owned(), setting.help));
     let upstream = UPSTREAM_SETTINGS.iter();
     let upstream = upstream.map(|setting| (format!("upstream.NAME.{}", setting.name), setting.help));
     let rows: Vec<(String, &str)> = once.chain(upstream).collect();

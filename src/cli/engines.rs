@@ -5,8 +5,13 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// Where the usual ones listen.
-const USUAL: [(&str, u16); 4] = [("Ollama", 11434), ("llama.cpp", 8080), ("LM Studio", 1234), ("vLLM", 8000)];
+/// The usual ones, their presets, and where they listen.
+const USUAL: [(&str, &str, u16); 4] = [
+    ("Ollama", "ollama", 11434),
+    ("llama.cpp", "llamacpp", 8080),
+    ("LM Studio", "lmstudio", 1234),
+    ("vLLM", "vllm", 8000),
+];
 /// How long one may take to answer. Chosen: it is on this machine.
 const WAIT: Duration = Duration::from_millis(500);
 /// As much of an answer as tells a model list from anything else.
@@ -14,10 +19,9 @@ const HEAD_BYTES: u64 = 4096;
 
 /// Looks for engines, and says how to use those that are there. `own_port` is never taken for one.
 pub async fn offer(own_port: u16) {
-    for (name, port) in USUAL.into_iter().filter(|(_, port)| *port != own_port) {
+    for (name, preset, port) in USUAL.into_iter().filter(|(_, _, port)| *port != own_port) {
         if tokio::time::timeout(WAIT, lists_models(port)).await == Ok(Some(true)) {
-            let way = format!("iflow2api serve --upstream http://127.0.0.1:{port}/v1");
-            say(&format!("  found        {name} on port {port}: {way}"));
+            say(&format!("  found        {name} on port {port}: iflow2api serve --upstream {preset}"));
         }
     }
 }

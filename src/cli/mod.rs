@@ -90,7 +90,7 @@ pub fn run() -> ExitCode {
 fn dispatch(cli: Cli, color: bool) -> Result<ExitCode> {
     let environment = |name: &str| std::env::var(name).ok();
     let paths = Paths::of_user(cli.config.as_deref(), &environment);
-    let sources = |flags: Flags| Sources { paths, environment: &environment, flags };
+    let sources = |flags: Flags| Sources { paths, environment: &environment, flags, presets: setup::presets };
     match cli.command {
         Command::Serve(args) => serve::run(args, sources),
         Command::Chat(args) => chat::run(args, sources, color).map(|()| ExitCode::SUCCESS),

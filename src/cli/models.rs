@@ -3,7 +3,7 @@
 use super::output::print;
 use super::setup;
 use crate::chat::sanitiser::Sanitiser;
-use crate::config::{Config, Flags, Sources, resolve};
+use crate::config::{Flags, Resolved, Sources, resolve};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{Gateway, ModelEntry, not_configured};
 use clap::{Args as ClapArgs, Subcommand};
@@ -52,7 +52,7 @@ pub fn run<'a>(args: Args, sources: impl FnOnce(Flags) -> Sources<'a>) -> Result
     let Command::List = command.unwrap_or(Command::List);
     let resolved = resolve(&sources(Flags { upstream, ..Flags::default() }))?;
     setup::warn(&resolved);
-    let entries = setup::runtime()?.block_on(list(&resolved.config, demo))?;
+    let entries = setup::runtime()?.block_on(list(&resolved, demo))?;
     if json {
         let listed: Vec<Value> = entries.iter().map(entry_json).collect();
         return print(&format!("{:#}", Value::from(listed)));
@@ -61,8 +61,8 @@ pub fn run<'a>(args: Args, sources: impl FnOnce(Flags) -> Sources<'a>) -> Result
     print(&if io::stdout().is_terminal() { Sanitiser::default().clean(&table) } else { table })
 }
 
-async fn list(config: &Config, demo: bool) -> Result<Vec<ModelEntry>> {
-    let core = setup::core(config, demo).await?;
+async fn list(resolved: &Resolved, demo: bool) -> Result<Vec<ModelEntry>> {
+    let core = setup::core(resolved, demo).await?;
     let upstream = default_upstream(&core.gateway)?;
     let entries = core.gateway.models().await;
     if entries.is_empty() {

@@ -5,7 +5,7 @@ use super::engines;
 use super::output::say;
 use super::setup::{self, Core};
 use super::signals::Signals;
-use crate::config::{Config, Flags, Sources, resolve};
+use crate::config::{Config, Flags, Resolved, Sources, resolve};
 use crate::error::{Error, ErrorKind, Result};
 use crate::server::{self, Info};
 use clap::Args as ClapArgs;
@@ -48,14 +48,15 @@ pub struct Args {
 pub fn run<'a>(args: Args, sources: impl FnOnce(Flags) -> Sources<'a>) -> Result<ExitCode> {
     // A client that is started here finds its port by itself, so that several can run.
     let port = args.port.or(if args.command.is_empty() { None } else { Some(0) });
-    let resolved = resolve(&sources(Flags { host: args.host, port, upstream: args.upstream }))?;
+    let resolved = resolve(&sources(Flags { host: args.host, port, upstream: args.upstream, model: None }))?;
     setup::warn(&resolved);
-    setup::runtime()?.block_on(serve(&resolved.config, args.demo, &args.command))
+    setup::runtime()?.block_on(serve(&resolved, args.demo, &args.command))
 }
 
-async fn serve(config: &Config, demo: bool, command: &[String]) -> Result<ExitCode> {
+async fn serve(resolved: &Resolved, demo: bool, command: &[String]) -> Result<ExitCode> {
+    let config = &resolved.config;
     let signals = Signals::listen()?;
-    let core = setup::core(config, demo).await?;
+    let core = setup::core(resolved, demo).await?;
     let bound = server::bind(&config.server).await?;
     let addresses = bound.addresses().to_vec();
     refuse_loop(config, &addresses)?;
@@ -143,8 +144,8 @@ fn banner(core: &Core, config: &Config, url: &str, demo: bool) -> String {
     let upstream = match core.gateway.default_upstream() {
         Some(_) if demo => "demo (built in: honest answers, no model behind it)".to_owned(),
         Some(name) => name.to_owned(),
-        None => "none yet: use --upstream URL or --demo, set IFLOW2API_BASE_URL and IFLOW2API_API_KEY,\n               \
-                 or `iflow2api config set upstream.NAME.base_url URL`"
+        None => "none yet: set the key of a provider (ZAI_API_KEY, DEEPSEEK_API_KEY, …), use --demo,\n               \
+                 --upstream URL, or `iflow2api config set upstream.NAME.base_url URL`"
             .to_owned(),
     };
     format!(

@@ -9,6 +9,14 @@ use std::io;
 use std::path::Path;
 use toml_edit::{Document, Item, TableLike};
 
+/// Rows of the catalogue of providers and models, which stand in the same file (see `policy::presets`).
+const ROWS: [&str; 4] = ["provider", "thinking", "error", "model"];
+
+/// Whether a text may hold rows of the catalogue; the cheap look before the thorough one.
+pub(super) fn may_hold_rows(text: &str) -> bool {
+    text.lines().any(|line| line.trim_start().starts_with("[["))
+}
+
 /// Reads the file, if it is there. A file that holds keys or headers and can be read by others is
 /// worth a warning.
 ///
@@ -66,6 +74,10 @@ impl Reader<'_> {
         for (key, item) in table.iter() {
             let offset = table.key(key).and_then(toml_edit::Key::span).map_or(0, |span| span.start);
             let name = if table_name.is_empty() { key.to_owned() } else { format!("{table_name}.{key}") };
+            if table_name.is_empty() && ROWS.contains(&key) {
+                self.rows(key, item, offset)?;
+                continue;
+            }
             self.check_key(table_name, key, offset)?;
             let Some(place) = keys::place(&name) else {
                 return Err(self.unknown(&name, key, offset));
@@ -87,6 +99,15 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Rows of the catalogue, which others read.
+    fn rows(&self, key: &str, item: &Item, offset: usize) -> Result<()> {
+        if item.is_array_of_tables() {
+            return Ok(());
+        }
+        let message = format!("{}: `{key}` must be tables with the head `[[{key}]]`", self.place(offset));
+        Err(usage(message, None))
+    }
+
     fn setting(&self, name: &str, item: &Item, offset: usize, layer: &mut Layer) -> Result<()> {
         let subject = format!("{}: `{name}`", self.place(offset));
         let Some(value) = value_of(item) else {
@@ -102,7 +123,7 @@ impl Reader<'_> {
             let message = format!("{}: {} cannot be an upstream's name", self.place(offset), quoted(key));
             return Err(usage(message, Some("a name is made of letters, digits, `-` and `_`".to_owned())));
         }
-        if key.contains('.') && !table.ends_with(".headers") {
+        if key.contains('.') && !table.ends_with(".headers") && keys::pattern_setting(table).is_none() {
             return Err(self.unknown(key, key, offset));
         }
         Ok(())

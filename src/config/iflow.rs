@@ -7,17 +7,20 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// The name of the upstream, and of its preset.
-pub(super) const NAME: &str = "iflow";
+/// The last parts of the path of the file.
+pub(super) const FILE: &str = ".iflow/settings.json";
 
-/// Where iFlow's API is, unless the file says otherwise.
-pub(super) const BASE_URL: &str = "https://apis.iflow.cn/v1";
+/// What `selectedAuthType` says of an endpoint that is not iFlow's.
+const OTHER: &str = "openai-compatible";
+/// The preset of such an endpoint.
+const GENERIC_PRESET: &str = "openai";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Settings {
     api_key: Option<String>,
     base_url: Option<String>,
+    selected_auth_type: Option<String>,
 }
 
 /// Reads the file, if it is there. A file with a fault is left out whole: a key that was meant for
@@ -45,9 +48,12 @@ fn read(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Lay
         format!("line {}, column {}: not the JSON expected", error.line(), error.column())
     })?;
     let mut layer = Layer::default();
+    let is_other = settings.selected_auth_type.as_deref() == Some(OTHER) && settings.base_url.is_some();
+    let preset = is_other.then(|| GENERIC_PRESET.to_owned());
     for (name, member, text) in [
         ("upstream.iflow.base_url", "baseUrl", settings.base_url),
         ("upstream.iflow.key", "apiKey", settings.api_key),
+        ("upstream.iflow.preset", "selectedAuthType", preset),
     ] {
         let Some(text) = text.filter(|text| !text.trim().is_empty()) else { continue };
         let text = expand(text.trim(), environment)?;

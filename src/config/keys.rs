@@ -1,9 +1,10 @@
 //! The one table of settings: name, field, default, flag, help. The reader of files, of the
 //! environment, `config get` and `set`, the manual and the README take all they know from here.
 
+use super::Config;
 use super::value::{Fault, Field, Value, quoted};
-use super::{Config, near};
 use crate::error::{Error, ErrorKind, Result};
+use crate::near;
 use crate::secret::Secret;
 
 /// One setting: a field of `T`, and all that is said about it.
@@ -43,6 +44,10 @@ pub struct UpstreamTable {
     pub prefix: Option<String>,
     pub max_concurrent: Option<u64>,
     pub max_queue: Option<u64>,
+    pub anthropic_base_url: Option<String>,
+    pub wire: Option<String>,
+    pub proxy: Option<String>,
+    pub ca_file: Option<String>,
 }
 
 /// What `continuation.mode` may be.
@@ -51,6 +56,8 @@ pub const CONTINUATION_MODES: &[&str] = &["auto", "always", "off"];
 pub const CONTEXT_MODES: &[&str] = &["auto", "window", "off"];
 /// What an upstream's `prefix` may be.
 pub const PREFIXES: &[&str] = &["none", "deepseek", "partial", "vllm", "trailing"];
+/// What an upstream's `wire` may be.
+pub const WIRES: &[&str] = &["auto", "openai"];
 /// What a setting that is one or the other may be.
 pub const SWITCH: &[&str] = &["on", "off"];
 
@@ -79,6 +86,8 @@ pub static SETTINGS: &[Setting<Config>] = &[
         "the upstream of models that no other is known for; without it the first one"),
     row("default_model", Field::Text(|config| &mut config.default_model), None, None,
         "the model of calls that name none, or one that no upstream has"),
+    row("vision_model", Field::Text(|config| &mut config.vision_model), None, None,
+        "the model that answers requests with images in the place of one that sees none"),
     row("server.host", Field::Address(|config| &mut config.server.host), Some("127.0.0.1"), Some("--host"),
         "the IP address to listen on"),
     row("server.port", Field::Port(|config| &mut config.server.port), Some("8000"), Some("--port"),
@@ -156,8 +165,25 @@ pub static UPSTREAM_SETTINGS: &[Setting<UpstreamTable>] = &[
         "how many calls it gets at once; by default any number"),
     upstream_row("max_queue", Field::Count(|table| &mut table.max_queue),
         "how many calls may wait for their turn; 100 by default"),
+    upstream_row("anthropic_base_url", Field::BaseUrl(|table| &mut table.anthropic_base_url),
+        "where it speaks the Anthropic API, to which `/v1/messages` is then passed on; by default the preset's"),
+    upstream_row("wire", Field::Chosen(|table| &mut table.wire, WIRES),
+        "`openai` has `/v1/messages` translated even where it speaks the Anthropic API; `auto` by default"),
+    upstream_row("proxy", Field::Proxy(|table| &mut table.proxy),
+        "`env` for the proxy of the environment, `none`, or the address of one; this machine is reached without"),
+    upstream_row("ca_file", Field::Text(|table| &mut table.ca_file),
+        "a file of CA certificates in PEM that are trusted beside the system's"),
     upstream_row("headers.NAME", Field::Headers(|table| &mut table.headers),
         "a header to send with each request"),
+];
+
+/// The settings of which there is one for each pattern of a model's name.
+#[rustfmt::skip]
+pub static PATTERN_SETTINGS: &[Setting<Config>] = &[
+    row("alias.PATTERN", Field::Alias(|config| &mut config.aliases), None, None,
+        "the model that names of this pattern mean, such as `zai/glm-4.7(high)`; `*` stands for any text"),
+    row("fallback.PATTERN", Field::Fallback(|config| &mut config.fallbacks), None, None,
+        "the models that are asked, in order, where one of this pattern cannot be had"),
 ];
 
 /// A variable of the environment that is more than the value of one setting.
@@ -172,14 +198,12 @@ pub struct Variable {
 pub(super) const CONFIG_VARIABLE: &str = "IFLOW2API_CONFIG";
 pub(super) const BASE_URL_VARIABLE: &str = "IFLOW2API_BASE_URL";
 pub(super) const API_KEY_VARIABLE: &str = "IFLOW2API_API_KEY";
-pub(super) const IFLOW_KEY_VARIABLE: &str = "IFLOW_API_KEY";
 
 /// The variables beside those of [`SETTINGS`].
 pub static VARIABLES: &[Variable] = &[
     Variable { name: CONFIG_VARIABLE, help: "the configuration file, as `--config`" },
     Variable { name: BASE_URL_VARIABLE, help: "the base URL of an upstream called `env`" },
     Variable { name: API_KEY_VARIABLE, help: "the key of the upstream `env`" },
-    Variable { name: IFLOW_KEY_VARIABLE, help: "the key of the upstream `iflow`, if it has no other" },
 ];
 
 /// What a dotted name stands for.
@@ -234,8 +258,14 @@ pub(super) fn place(name: &str) -> Option<Place<'_>> {
     if let Some(setting) = SETTINGS.iter().find(|setting| setting.name == name) {
         return Some(Place::Once(setting));
     }
+    if let Some((table, pattern)) = name.split_once('.')
+        && let Some(setting) = pattern_setting(table)
+    {
+        return (!pattern.trim().is_empty()).then_some(Place::Once(setting));
+    }
     let Some(rest) = name.strip_prefix("upstream.") else {
-        return (name == "upstream" || !children(name).is_empty()).then_some(Place::Section);
+        let holds = !children(name).is_empty() || pattern_setting(name).is_some();
+        return (name == "upstream" || holds).then_some(Place::Section);
     };
     let (upstream, leaf) = rest.split_once('.').unwrap_or((rest, ""));
     if !is_upstream_name(upstream) {
@@ -247,6 +277,17 @@ pub(super) fn place(name: &str) -> Option<Place<'_>> {
     let leaf = if leaf.starts_with("headers.") { "headers.NAME" } else { leaf };
     let setting = UPSTREAM_SETTINGS.iter().find(|setting| setting.name == leaf)?;
     Some(Place::Upstream(upstream, setting))
+}
+
+/// The setting of the table in which each pattern has one.
+pub(super) fn pattern_setting(table: &str) -> Option<&'static Setting<Config>> {
+    let holds = |setting: &&Setting<Config>| setting.name.strip_suffix(".PATTERN") == Some(table);
+    PATTERN_SETTINGS.iter().find(holds)
+}
+
+/// What names a setting among those of its table: all behind the first dot, since names have dots too.
+pub(super) fn pattern_of(name: &str) -> &str {
+    name.split_once('.').map_or("", |(_, pattern)| pattern)
 }
 
 /// Finds the setting of a name that a person gave.
@@ -295,7 +336,7 @@ pub(super) fn children(table: &str) -> Vec<&'static str> {
     };
     let mut names: Vec<&'static str> = SETTINGS.iter().filter_map(below).collect();
     if table.is_empty() {
-        names.push("upstream");
+        names.extend(["upstream", "alias", "fallback"]);
     }
     names.dedup();
     names

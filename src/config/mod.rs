@@ -1,14 +1,13 @@
 //! One resolved configuration. [`resolve`] is the only place where settings meet: defaults, then
 //! the file, then the environment, then the flags; the later wins, and each value keeps its origin.
 //!
-//! Which presets there are is left to `upstream`, and so is what a preset's own variables hold.
+//! Which presets there are is told by the caller, who reads the catalogue of `policy::presets`.
 
 pub mod base_url;
 mod file;
 mod iflow;
 pub mod keys;
 mod layer;
-mod near;
 mod paths;
 mod show;
 mod units;
@@ -19,16 +18,17 @@ mod write;
 pub use layer::Origin;
 pub use paths::Paths;
 pub use show::{Entry, get, show};
-pub use upstreams::Upstream;
+pub use upstreams::{Preset, Upstream};
 pub use value::{Field, Value};
 pub use write::{set, unset};
 
 use crate::error::Result;
 use crate::secret::Secret;
-use keys::{API_KEY_VARIABLE, BASE_URL_VARIABLE, IFLOW_KEY_VARIABLE, SETTINGS};
+use keys::{API_KEY_VARIABLE, BASE_URL_VARIABLE, PATTERN_SETTINGS, SETTINGS, Setting};
 use layer::{Layer, present};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// All settings, complete and judged.
@@ -46,13 +46,19 @@ pub struct Config {
     pub context: Context,
     /// How long each wait may be.
     pub timeout: Timeouts,
-    /// Those of the file in its order, then `env`, `iflow`, `flag`, and the default one if it is
-    /// nothing but the name of a preset.
+    /// Those of the file in its order, then `env`, `iflow`, `flag`, the default one if it is nothing but the
+    /// name of a preset, and those that a key in the environment sets up.
     pub upstreams: Vec<Upstream>,
     /// The name of one of `upstreams`; `None` if none is set up.
     pub default_upstream: Option<String>,
     /// The model of calls that name none; `None` leaves it to the default upstream.
     pub default_model: Option<String>,
+    /// The model that answers requests with images in the place of one that sees none.
+    pub vision_model: Option<String>,
+    /// The models that names mean, by patterns, in order.
+    pub aliases: Vec<(String, String)>,
+    /// The models that are asked where one cannot be had, by patterns of names, in order.
+    pub fallbacks: Vec<(String, Vec<String>)>,
 }
 
 /// How callers reach us.
@@ -167,6 +173,9 @@ impl Config {
             upstreams: Vec::new(),
             default_upstream: None,
             default_model: None,
+            vision_model: None,
+            aliases: Vec::new(),
+            fallbacks: Vec::new(),
         }
     }
 }
@@ -190,6 +199,8 @@ pub struct Flags {
     pub port: Option<u16>,
     /// `--upstream`: the name of one, or a URL, which makes one called `flag`.
     pub upstream: Option<String>,
+    /// `--model`: it may name an engine on this machine, which nothing else has to set up.
+    pub model: Option<String>,
 }
 
 /// Where settings come from.
@@ -200,6 +211,17 @@ pub struct Sources<'a> {
     pub environment: &'a dyn Fn(&str) -> Option<String>,
     /// The flags.
     pub flags: Flags,
+    /// Reads the presets there are: the built-in ones, and those of the rows in this file, if it has any.
+    pub presets: fn(Option<&Rows>) -> Result<Vec<Preset>>,
+}
+
+/// The configuration file, where it holds rows of the catalogue of providers and models.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rows {
+    /// The file's path, for messages.
+    pub source: String,
+    /// The whole file.
+    pub text: String,
 }
 
 impl fmt::Debug for Sources<'_> {
@@ -218,6 +240,10 @@ pub struct Resolved {
     pub config: Config,
     /// What did not stop us and should be said once, on stderr.
     pub warnings: Vec<String>,
+    /// The rows of the catalogue that the file holds.
+    pub rows: Option<Rows>,
+    /// The folder in which model lists are kept, if there is a place for it.
+    pub models_folder: Option<PathBuf>,
     layer: Layer,
 }
 
@@ -243,6 +269,13 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Resolved> {
         Some((path, named)) => file::layer(path, named, &mut warnings)?,
         None => Layer::default(),
     };
+    let rows = match sources.paths.to_read() {
+        Some((path, _)) => file::text(path)?
+            .filter(|text| file::may_hold_rows(text))
+            .map(|text| Rows { source: path.display().to_string(), text }),
+        None => None,
+    };
+    let presets = (sources.presets)(rows.as_ref())?;
     let environment = Layer::of_environment(sources.environment)?;
     let flags = Layer::of_flags(&sources.flags)?;
 
@@ -254,7 +287,6 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Resolved> {
     for source in [&foreign, &file, &environment] {
         layer.overlay(source);
     }
-    add_iflow_key(&mut layer, sources.environment)?;
     layer.overlay(&flags);
     let is_present = |variable: &str| present(sources.environment, variable).is_some();
     if is_present(API_KEY_VARIABLE) && !is_present(BASE_URL_VARIABLE) {
@@ -263,31 +295,32 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Resolved> {
 
     let mut config = fill(&layer)?;
     upstreams::choose_default(&mut config, &mut layer, &file)?;
-    config.upstreams = upstreams::build(&mut layer, sources.environment, &mut warnings)?;
+    let named = {
+        let targets = config.aliases.iter().map(|(_, target)| target);
+        let targets = targets.chain(config.fallbacks.iter().flat_map(|(_, targets)| targets));
+        let others = [&config.default_model, &config.vision_model, &sources.flags.model];
+        targets.chain(others.into_iter().flatten()).map(String::as_str).collect()
+    };
+    let keys = upstreams::Keys { presets: &presets, environment: sources.environment, named };
+    config.upstreams = upstreams::build(&mut layer, &keys, &mut warnings)?;
     upstreams::settle_default(&mut config);
-    Ok(Resolved { config, warnings, layer })
+    let models_folder = sources.paths.models().map(Path::to_path_buf);
+    Ok(Resolved { config, warnings, rows, models_folder, layer })
 }
 
-/// The key that iFlow's own programs read from the environment, where `iflow` has no other.
-fn add_iflow_key(layer: &mut Layer, environment: &dyn Fn(&str) -> Option<String>) -> Result<()> {
-    let has_key = layer.get("upstream.iflow.key").or(layer.get("upstream.iflow.key_env")).is_some();
-    if has_key {
-        return Ok(());
-    }
-    let Some(key) = present(environment, IFLOW_KEY_VARIABLE) else { return Ok(()) };
-    layer
-        .read("upstream.iflow.key", &key, Origin::Environment(IFLOW_KEY_VARIABLE.to_owned()))
-        .map_err(|fault| fault.about(&format!("`{IFLOW_KEY_VARIABLE}`")))
-}
-
-/// Puts what a layer says into the settings that stand once.
+/// Puts what a layer says into the settings that stand once, or once for each pattern.
 fn fill(layer: &Layer) -> Result<Config> {
     let mut config = Config::blank();
+    let mut store = |setting: &Setting<Config>, given: &layer::Given| {
+        let stored = setting.field.store(&mut config, &given.name, given.value.clone());
+        stored.map(drop).map_err(|fault| fault.about(&format!("`{}`", given.name)))
+    };
     for setting in SETTINGS {
-        if let Some(given) = layer.get(setting.name) {
-            let stored = setting.field.store(&mut config, setting.name, given.value.clone());
-            stored.map_err(|fault| fault.about(&format!("`{}`", setting.name)))?;
-        }
+        layer.get(setting.name).map_or(Ok(()), |given| store(setting, given))?;
+    }
+    for setting in PATTERN_SETTINGS {
+        let table = setting.name.trim_end_matches("PATTERN");
+        layer.below(table).try_for_each(|given| store(setting, given))?;
     }
     Ok(config)
 }

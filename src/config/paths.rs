@@ -10,6 +10,7 @@ pub struct Paths {
     config: Option<PathBuf>,
     named: bool,
     iflow_settings: Option<PathBuf>,
+    models: Option<PathBuf>,
 }
 
 impl Paths {
@@ -19,12 +20,14 @@ impl Paths {
             config: config_directory.map(|directory| directory.join("iflow2api").join("config.toml")),
             named: false,
             iflow_settings: home.map(|home| home.join(".iflow").join("settings.json")),
+            models: None,
         }
     }
 
     /// The user's own files; `--config`, else `IFLOW2API_CONFIG`, names another configuration.
     pub fn of_user(flag: Option<&Path>, environment: &dyn Fn(&str) -> Option<String>) -> Self {
-        let paths = Self::new(dirs::home_dir().as_deref(), dirs::config_dir().as_deref());
+        let mut paths = Self::new(dirs::home_dir().as_deref(), dirs::config_dir().as_deref());
+        paths.models = dirs::cache_dir().map(|cache| cache.join("iflow2api").join("models"));
         let variable = || environment(CONFIG_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
         match flag.map(Path::to_path_buf).or_else(variable) {
             Some(path) => paths.with_config(path),
@@ -54,6 +57,11 @@ impl Paths {
     /// The configuration and whether it was named, if there is a place for it.
     pub(super) fn to_read(&self) -> Option<(&Path, bool)> {
         Some((self.config.as_deref()?, self.named))
+    }
+
+    /// The folder in which model lists are kept, if there is a place for it. Only a cache.
+    pub fn models(&self) -> Option<&Path> {
+        self.models.as_deref()
     }
 
     /// The settings of the iFlow CLI, which are read and never written.

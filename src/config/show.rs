@@ -1,10 +1,11 @@
 //! The settings in force, with the origin of each. Printing is left to the caller.
 
-use super::keys::{self, Place, SETTINGS, UPSTREAM_SETTINGS};
+use super::Resolved;
+use super::keys::{self, PATTERN_SETTINGS, Place, SETTINGS, UPSTREAM_SETTINGS};
 use super::layer::{Origin, usage};
 use super::value::{Value, quoted};
-use super::{Resolved, near};
 use crate::error::Result;
+use crate::near;
 
 /// One setting in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +21,11 @@ pub struct Entry {
 /// All settings in the order of the table, then each upstream's as far as they are set.
 pub fn show(resolved: &Resolved) -> Vec<Entry> {
     let mut entries: Vec<Entry> = SETTINGS.iter().map(|setting| entry(resolved, setting.name)).collect();
-    for upstream in &resolved.config.upstreams {
+    for setting in PATTERN_SETTINGS {
+        let table = setting.name.trim_end_matches("PATTERN");
+        entries.extend(resolved.layer.below(table).map(|given| entry(resolved, &given.name)));
+    }
+    for upstream in resolved.config.upstreams.iter().filter(|upstream| !upstream.named_only) {
         let table = format!("upstream.{}", upstream.name);
         for setting in UPSTREAM_SETTINGS {
             // One row stands for all headers.

@@ -9,18 +9,69 @@ use crate::secret::Secret;
 
 const GENERIC_PRESET: &str = "openai";
 
+/// What a preset says that settings depend on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Preset {
+    /// Its name.
+    pub name: String,
+    /// Where its API is.
+    pub base_url: Option<String>,
+    /// The variables that usually hold a key of it, the first before the others.
+    pub variables: Vec<String>,
+    /// Whether a key in one of them sets it up.
+    pub alone: bool,
+    /// Whether its service has ended, so that any other goes first.
+    pub retired: bool,
+    /// Whether it runs on the user's own machine, where it needs no key.
+    pub local: bool,
+}
+
+/// Where keys are looked for that no setting names.
+pub(super) struct Keys<'a> {
+    pub(super) presets: &'a [Preset],
+    pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
+    /// The models that settings and flags name.
+    pub(super) named: Vec<&'a str>,
+}
+
+impl Keys<'_> {
+    /// Whether some setting or flag names a model of this upstream.
+    fn is_named(&self, upstream: &str) -> bool {
+        let prefix = |model: &&str| model.split_once('/').is_some_and(|(prefix, _)| prefix == upstream);
+        self.named.iter().any(prefix)
+    }
+
+    fn preset(&self, name: &str) -> Option<&Preset> {
+        self.presets.iter().find(|preset| preset.name == name)
+    }
+
+    /// The key in the first variable of a preset that is set, and that variable.
+    fn of_preset(&self, preset: &Preset) -> Option<(String, Secret)> {
+        preset.variables.iter().find_map(|variable| {
+            let key = present(self.environment, variable)?;
+            Some((variable.clone(), Secret::new(key.trim())))
+        })
+    }
+}
+
 /// One upstream that is set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
     /// Its name: letters, digits, `-` and `_`.
     pub name: String,
-    /// The preset as given, else the upstream's own name; see [`Upstream::preset_among`].
+    /// The preset: the one that was given, else that of the upstream's name, else `openai`.
     pub preset: String,
-    /// Where its API is, in the form of [`normalise`](super::base_url::normalise); `None` leaves it
-    /// to the preset.
+    /// Where its API is, in the form of [`normalise`](super::base_url::normalise); `None` where neither a
+    /// setting nor a preset says it.
     pub base_url: Option<String>,
-    /// The key, wherever it was; `None` leaves it to the preset's own variables and the stored login.
+    /// Whether a user said where that is, and so the preset's other addresses are not meant.
+    pub elsewhere: bool,
+    /// The key, wherever it was; `None` leaves it to the stored login.
     pub key: Option<Secret>,
+    /// The variable that the key comes from, if it does, for messages.
+    pub key_origin: Option<String>,
+    /// Whether only a call that names it goes to it: the key in the environment is another preset's as well.
+    pub named_only: bool,
     /// Headers to send with each request.
     pub headers: Vec<(String, Secret)>,
     /// Its models, where it cannot list them itself.
@@ -35,31 +86,14 @@ pub struct Upstream {
     pub max_concurrent: Option<u64>,
     /// How many calls may wait for their turn; `None` for the usual number.
     pub max_queue: Option<u64>,
-}
-
-impl Upstream {
-    /// The preset to use, where `is_known` says which there are: the one that was given; without one,
-    /// that of the upstream's name; where there is none of that name, `openai`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) if no such preset is known and it cannot
-    /// be the generic one, which needs a base URL.
-    pub fn preset_among(&self, is_known: impl Fn(&str) -> bool) -> Result<&str> {
-        if is_known(&self.preset) {
-            return Ok(&self.preset);
-        }
-        let preset = quoted(&self.preset);
-        if self.preset != self.name {
-            let message = format!("`upstream.{}.preset` must be a preset, not {preset}", self.name);
-            return Err(usage(message, None));
-        }
-        if self.base_url.is_some() {
-            return Ok(GENERIC_PRESET);
-        }
-        let message = format!("the upstream {preset} has no base URL, and no preset bears its name");
-        let hint = format!("set `upstream.{0}.base_url` or `upstream.{0}.preset`", self.name);
-        Err(usage(message, Some(hint)))
-    }
+    /// Where it speaks the Anthropic API; `None` leaves it to the preset.
+    pub anthropic_base_url: Option<String>,
+    /// One of [`keys::WIRES`].
+    pub wire: Option<String>,
+    /// `env`, `none` or the address of a proxy; `None` is `env`.
+    pub proxy: Option<String>,
+    /// A file of CA certificates that are trusted beside the system's.
+    pub ca_file: Option<String>,
 }
 
 /// Names the default upstream as far as it can be told before the keys are known. A default that has
@@ -79,62 +113,87 @@ pub(super) fn choose_default(config: &mut Config, layer: &mut Layer, file: &Laye
     Ok(())
 }
 
-/// The last resort: `iflow`, if it has a key.
+/// The last resort: the first that a key sets up.
 pub(super) fn settle_default(config: &mut Config) {
     if config.default_upstream.is_none() {
-        let has_key = |upstream: &&Upstream| upstream.name == iflow::NAME && upstream.key.is_some();
+        let has_key = |upstream: &&Upstream| upstream.key.is_some() && !upstream.named_only;
         config.default_upstream = config.upstreams.iter().find(has_key).map(|upstream| upstream.name.clone());
     }
 }
 
-/// Builds the upstreams that a layer declares, and notes in it what was derived.
-pub(super) fn build(
-    layer: &mut Layer,
-    environment: &dyn Fn(&str) -> Option<String>,
-    warnings: &mut Vec<String>,
-) -> Result<Vec<Upstream>> {
-    let names = layer.upstreams().to_vec();
-    names.into_iter().map(|name| build_one(name, layer, environment, warnings)).collect()
+/// Builds the upstreams that a layer declares, and those that a key in the environment sets up; notes in the
+/// layer what was derived.
+pub(super) fn build(layer: &mut Layer, keys: &Keys<'_>, warnings: &mut Vec<String>) -> Result<Vec<Upstream>> {
+    let declared = layer.upstreams().to_vec();
+    let mut built = Vec::new();
+    for name in declared {
+        built.push(build_one(name, layer, keys, warnings)?);
+    }
+    let mut used: Vec<String> = built.iter().filter_map(|upstream| upstream.key_origin.clone()).collect();
+    let mut added = Vec::new();
+    for preset in keys.presets.iter().filter(|preset| preset.alone) {
+        if built.iter().any(|upstream| upstream.name == preset.name) {
+            continue;
+        }
+        let Some((variable, _)) = keys.of_preset(preset) else { continue };
+        layer.declare(&preset.name);
+        let mut upstream = build_one(preset.name.clone(), layer, keys, warnings)?;
+        upstream.named_only = used.contains(&variable);
+        used.push(variable);
+        added.push((preset.retired, upstream));
+    }
+    // An engine on this machine needs no more than that somebody names it.
+    let is_missing = |name: &str| !built.iter().any(|upstream: &Upstream| upstream.name == name);
+    let engines = keys.presets.iter().filter(|preset| preset.local && keys.is_named(&preset.name));
+    let engines: Vec<&str> =
+        engines.map(|preset| preset.name.as_str()).filter(|name| is_missing(name)).collect();
+    for name in engines {
+        layer.declare(name);
+        let engine = build_one(name.to_owned(), layer, keys, warnings)?;
+        added.push((false, Upstream { named_only: true, ..engine }));
+    }
+    // What has ended stands last, and so does `iflow` where only its own file speaks of it.
+    let is_retired = |name: &str| keys.preset(name).is_some_and(|preset| preset.retired);
+    let of_file = |upstream: &Upstream| match layer.get(&format!("upstream.{}.key", upstream.name)) {
+        Some(given) => matches!(&given.origin, Origin::File(path) if path.ends_with(iflow::FILE)),
+        None => false,
+    };
+    let (last, mut first): (Vec<_>, Vec<_>) =
+        built.into_iter().partition(|upstream| is_retired(&upstream.preset) && of_file(upstream));
+    let (retired, live): (Vec<_>, Vec<_>) = added.into_iter().partition(|(retired, _)| *retired);
+    first.extend(live.into_iter().map(|(_, upstream)| upstream));
+    first.extend(last);
+    first.extend(retired.into_iter().map(|(_, upstream)| upstream));
+    Ok(first)
 }
 
 fn build_one(
     name: String,
     layer: &mut Layer,
-    environment: &dyn Fn(&str) -> Option<String>,
+    keys: &Keys<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<Upstream> {
     let mut table = table_of(&name, layer)?;
-    if table.key.is_none()
-        && let Some(variable) = &table.key_env
-    {
-        table.key = present(environment, variable).map(|key| Secret::new(key.trim()));
-        match &table.key {
-            Some(key) => layer.put(
-                &format!("upstream.{name}.key"),
-                Value::Secret(key.clone()),
-                Origin::Environment(variable.clone()),
-            ),
-            None => warnings.push(format!(
-                "the variable {} with the key of the upstream `{name}` is not set",
-                quoted(variable)
-            )),
-        }
-    }
-    let preset = table.preset.unwrap_or_else(|| {
-        let preset = if matches!(name.as_str(), "env" | "flag") { GENERIC_PRESET } else { &name };
-        layer.put(&format!("upstream.{name}.preset"), Value::Text(preset.to_owned()), Origin::Default);
-        preset.to_owned()
+    let preset = preset_of(&name, &table, layer, keys)?;
+    find_key(&name, &mut table, &preset, layer, keys, warnings);
+    let elsewhere = table.base_url.is_some();
+    let base_url = table.base_url.or_else(|| {
+        let base_url = preset.base_url.clone()?;
+        layer.put(&format!("upstream.{name}.base_url"), Value::Text(base_url.clone()), Origin::Default);
+        Some(base_url)
     });
-    if table.base_url.is_none() && name == iflow::NAME && preset == iflow::NAME {
-        let base_url = Value::Text(iflow::BASE_URL.to_owned());
-        layer.put(&format!("upstream.{name}.base_url"), base_url, Origin::Default);
-        table.base_url = Some(iflow::BASE_URL.to_owned());
-    }
+    let key_origin = match layer.get(&format!("upstream.{name}.key")).map(|given| &given.origin) {
+        Some(Origin::Environment(variable)) if table.key.is_some() => Some(variable.clone()),
+        _ => None,
+    };
     Ok(Upstream {
+        key_origin,
+        preset: preset.name,
         name,
-        preset,
-        base_url: table.base_url,
+        base_url,
+        elsewhere,
         key: table.key,
+        named_only: false,
         headers: table.headers,
         models: table.models,
         max_output: table.max_output,
@@ -142,7 +201,65 @@ fn build_one(
         prefix: table.prefix,
         max_concurrent: table.max_concurrent,
         max_queue: table.max_queue,
+        anthropic_base_url: table.anthropic_base_url,
+        wire: table.wire,
+        proxy: table.proxy,
+        ca_file: table.ca_file,
     })
+}
+
+/// The preset of an upstream: the one that was given; without one, that of the upstream's name; where there is
+/// none of that name, the generic one, whose own address is nobody's.
+fn preset_of(name: &str, table: &UpstreamTable, layer: &mut Layer, keys: &Keys<'_>) -> Result<Preset> {
+    let generic = || Preset { name: GENERIC_PRESET.to_owned(), ..Preset::default() };
+    match &table.preset {
+        Some(given) => keys.preset(given).cloned().ok_or_else(|| {
+            let message = format!("`upstream.{name}.preset` must be a preset, not {}", quoted(given));
+            let names = keys.presets.iter().map(|preset| preset.name.as_str());
+            usage(message, crate::near::hint(given, names))
+        }),
+        None => {
+            let own = keys.preset(name).filter(|_| !matches!(name, "env" | "flag")).cloned();
+            let preset = own.unwrap_or_else(generic);
+            let value = Value::Text(preset.name.clone());
+            layer.put(&format!("upstream.{name}.preset"), value, Origin::Default);
+            Ok(preset)
+        }
+    }
+}
+
+/// Looks for the key in the variable that is named for it, or else in those of the preset.
+fn find_key(
+    name: &str,
+    table: &mut UpstreamTable,
+    preset: &Preset,
+    layer: &mut Layer,
+    keys: &Keys<'_>,
+    warnings: &mut Vec<String>,
+) {
+    if table.key.is_some() {
+        return;
+    }
+    let found = match &table.key_env {
+        Some(variable) => {
+            let key = present(keys.environment, variable).map(|key| Secret::new(key.trim()));
+            if key.is_none() {
+                warnings.push(format!(
+                    "the variable {} with the key of the upstream `{name}` is not set",
+                    quoted(variable)
+                ));
+            }
+            key.map(|key| (variable.clone(), key))
+        }
+        // A key of OpenAI's is not meant for any other server that speaks its wire.
+        None if preset.name == GENERIC_PRESET && table.base_url.is_some() => None,
+        None => keys.of_preset(preset),
+    };
+    if let Some((variable, key)) = found {
+        let value = Value::Secret(key.clone());
+        layer.put(&format!("upstream.{name}.key"), value, Origin::Environment(variable));
+        table.key = Some(key);
+    }
 }
 
 fn table_of(upstream: &str, layer: &Layer) -> Result<UpstreamTable> {

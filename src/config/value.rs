@@ -109,6 +109,9 @@ pub(super) fn quoted(text: &str) -> String {
     format!("`{shown}`")
 }
 
+/// A pattern of names, and the models that are asked where none of those names can be had.
+pub type Fallback = (String, Vec<String>);
+
 /// The field of `T` that a setting fills; its variant says what the setting may hold.
 #[derive(Debug)]
 pub enum Field<T> {
@@ -144,6 +147,12 @@ pub enum Field<T> {
     Choice(fn(&mut T) -> &mut String, &'static [&'static str]),
     /// One of these words, where one was said.
     Chosen(fn(&mut T) -> &mut Option<String>, &'static [&'static str]),
+    /// `env`, `none`, or the address of a proxy.
+    Proxy(fn(&mut T) -> &mut Option<String>),
+    /// Models by the patterns of the names that mean them.
+    Alias(fn(&mut T) -> &mut Vec<(String, String)>),
+    /// Lists of models by patterns of names.
+    Fallback(fn(&mut T) -> &mut Vec<Fallback>),
 }
 
 impl<T> Field<T> {
@@ -165,6 +174,9 @@ impl<T> Field<T> {
             Self::Durations(_) => "list of durations",
             Self::Number(_) => "number",
             Self::Choice(..) | Self::Chosen(..) => "word",
+            Self::Proxy(_) => "word or address",
+            Self::Alias(_) => "model",
+            Self::Fallback(_) => "list of models",
         }
     }
 
@@ -172,7 +184,7 @@ impl<T> Field<T> {
     /// shape; what it says is judged by [`Field::store`].
     pub(super) fn read(&self, text: &str) -> Result<Value, Fault> {
         match self {
-            Self::List(_) | Self::Secrets(_) | Self::Durations(_) => {
+            Self::List(_) | Self::Secrets(_) | Self::Durations(_) | Self::Fallback(_) => {
                 let elements = text.split(',').map(str::trim).filter(|element| !element.is_empty());
                 Ok(Value::List(elements.map(str::to_owned).collect()))
             }
@@ -189,7 +201,9 @@ impl<T> Field<T> {
             | Self::Size(_)
             | Self::Duration(_)
             | Self::Choice(..)
-            | Self::Chosen(..) => Ok(Value::Text(text.trim().to_owned())),
+            | Self::Chosen(..)
+            | Self::Proxy(_)
+            | Self::Alias(_) => Ok(Value::Text(text.trim().to_owned())),
         }
     }
 
@@ -216,6 +230,19 @@ impl<T> Field<T> {
                 let header = keys::header_of(name)?;
                 field(target).push((header.to_owned(), secret.clone()));
                 Ok(Value::Secret(secret))
+            }
+            (Self::Proxy(field), Value::Text(text)) => keep(field(target), proxy(text)?),
+            (Self::Alias(field), Value::Text(text)) => {
+                let text = present(text)?;
+                field(target).push((keys::pattern_of(name).to_owned(), text.clone()));
+                Ok(Value::Text(text))
+            }
+            // A single model needs no list.
+            (Self::Fallback(_), Value::Text(text)) => self.store(target, name, Value::List(vec![text])),
+            (Self::Fallback(field), Value::List(list)) => {
+                let list = list.into_iter().map(present).collect::<Result<Vec<_>, _>>()?;
+                field(target).push((keys::pattern_of(name).to_owned(), list.clone()));
+                Ok(Value::List(list))
             }
             (Self::Secret(_) | Self::Headers(_), Value::Text(text)) => {
                 self.store(target, name, Value::Secret(sendable(text)?))
@@ -270,8 +297,10 @@ impl<T> Field<T> {
             | Self::Secret(_)
             | Self::Headers(_)
             | Self::Choice(..)
-            | Self::Chosen(..) => "a text",
-            Self::Secrets(_) | Self::List(_) => "a list of texts",
+            | Self::Chosen(..)
+            | Self::Proxy(_)
+            | Self::Alias(_) => "a text",
+            Self::Secrets(_) | Self::List(_) | Self::Fallback(_) => "a list of texts",
             Self::Address(_) => "an IP address as a text",
             Self::Port(_) => "a number from 0 to 65535",
             Self::Count(_) => "a number",
@@ -289,6 +318,19 @@ fn one_of(text: &str, among: &[&str]) -> Result<String, Fault> {
     }
     let all: Vec<String> = among.iter().map(|word| format!("`{word}`")).collect();
     Err(Fault::new(format!("must be one of {}, not {}", all.join(", "), quoted(text))))
+}
+
+/// A proxy that a client can go through. Its password is no secret here: it stands in the file in the open.
+fn proxy(text: String) -> Result<String, Fault> {
+    let text = present(text)?.trim().to_owned();
+    let schemes = ["http://", "https://", "socks5://", "socks5h://"];
+    let is_address =
+        schemes.iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|host| !host.is_empty()));
+    if is_address || matches!(text.as_str(), "env" | "none") {
+        return Ok(text);
+    }
+    Err(Fault::new("must be `env`, `none`, or the address of a proxy")
+        .with_hint("write an address like `http://127.0.0.1:3128` or `socks5h://127.0.0.1:1080`"))
 }
 
 fn keep(field: &mut Option<String>, text: String) -> Result<Value, Fault> {

@@ -1,131 +1,391 @@
-//! One question to an upstream, whole or streamed: asked once more with a lower bound where only the
-//! answer would have been too long (C04).
+//! One question to an upstream, whole or streamed: asked once more where something in it can be mended, and
+//! asked of the next upstream where the first cannot be had.
 
 use super::flow::{self, Opening};
 use super::route::Route;
-use super::{Call, Gateway, Meter};
-use crate::error::{Error, Result};
-use crate::policy::request;
-use crate::upstream::{Answered, Ask, FrameStream, Place, Retried};
+use super::{Call, Gateway, Meter, Over};
+use crate::error::{Class, Error, ErrorKind, Result};
+use crate::policy::{history, request, think};
+use crate::translate::native;
+use crate::upstream::{Admitted, Answered, Ask, FrameStream, Retried, Wire};
+use crate::wire::anthropic::MessagesRequest;
 use crate::wire::openai::ChatRequest;
 use bytes::Bytes;
 use futures_util::stream::StreamExt as _;
-use std::sync::{Arc, OnceLock};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// What a provider's headers say of its limits.
 pub(super) type Limits = Vec<(String, String)>;
 
-/// A stream that is open, or will be.
-pub(super) struct Opened {
+/// What is sent to one upstream.
+pub(super) enum Question {
+    /// A chat completion.
+    Chat(ChatRequest),
+    /// Messages, to an upstream that speaks that API itself.
+    Native(MessagesRequest),
+    /// A body that no rule touches, and the path it goes to.
+    Raw(&'static str, Bytes),
+}
+
+/// A request that is ready to be sent to one upstream, and what its answer needs.
+pub(super) struct Prepared<R> {
+    pub route: Route,
+    pub question: Question,
+    pub rest: R,
+}
+
+/// A way in, as far as asking goes: how its requests are made ready for an upstream.
+pub(super) trait Face: Send + Sync + 'static {
+    /// What an answer's reader needs beside the question.
+    type Rest: Send + Sync + 'static;
+
+    /// Makes the request ready for one upstream.
+    ///
+    /// # Errors
+    /// What is wrong with the request, or cannot be said to this upstream.
+    fn prepare(
+        &self,
+        gateway: &Gateway,
+        route: Route,
+        call: &Call,
+    ) -> impl Future<Output = Result<Prepared<Self::Rest>>> + Send;
+}
+
+/// A stream that is open.
+pub(super) struct Opened<R> {
+    /// What was asked.
+    pub prepared: Prepared<R>,
     /// Its frames.
     pub frames: FrameStream,
     /// What the provider's headers say of its limits.
     pub limits: Limits,
-    /// Whether it is late, when its headers come too late to be told.
-    pub late: bool,
     /// The call's place at the upstream, to be held until the answer has ended.
-    pub place: Held,
+    pub place: Admitted,
 }
-
-/// A place that a call has, or will have.
-pub(super) type Held = Arc<OnceLock<Place>>;
 
 /// Waits for a place at the upstream.
 ///
 /// # Errors
 /// As [`Upstream::admit`](crate::upstream::Upstream::admit).
-pub(super) async fn admit(route: &Route, meter: &Meter) -> Result<Place> {
+pub(super) async fn admit(route: &Route, meter: &Meter) -> Result<Admitted> {
     let place = route.upstream.admit().await?;
     meter.note(|record| record.queued = place.waited);
     Ok(place)
 }
 
-/// Asks for a whole answer, whose body `read` judges.
-///
-/// # Errors
-/// As [`Upstream::complete`](crate::upstream::Upstream::complete).
-pub(super) async fn complete<T>(
-    route: &Route,
-    request: &ChatRequest,
-    call: &Call,
-    read: impl Fn(Bytes) -> Result<T>,
-) -> Result<Answered<T>> {
-    let retried = || call.meter.retried();
-    let read = &read;
-    within_room(request, |request| route.upstream.complete(route.ask(request, &retried), read)).await
-}
+impl Question {
+    /// Sends it; once more where something in it can be mended.
+    async fn send<T, F: Future<Output = Result<T>>>(
+        &self,
+        route: &Route,
+        forget: impl Fn(),
+        send: impl Fn(Bytes, bool) -> F,
+    ) -> Result<T> {
+        let (body, assembled) = self.body(route);
+        match send(body, assembled).await {
+            Err(error) => match self.mended(route, &error) {
+                Some(mended) => {
+                    if error.class() == Some(Class::ReasoningMissing) {
+                        forget();
+                    }
+                    let (body, assembled) = mended.body(route);
+                    send(body, assembled).await
+                }
+                None => Err(error),
+            },
+            answered => answered,
+        }
+    }
 
-/// Sends a request; once more for a shorter answer, where that is all that was wrong with it.
-async fn within_room<T, F: Future<Output = Result<T>>>(
-    request: &ChatRequest,
-    send: impl Fn(&ChatRequest) -> F,
-) -> Result<T> {
-    match send(request).await {
-        Err(error) => match shorter(request, &error) {
-            Some(request) => send(&request).await,
-            None => Err(error),
-        },
-        answered => answered,
+    /// Its text, and whether a stream that it asks for has to be put together as a whole answer.
+    fn body(&self, route: &Route) -> (Bytes, bool) {
+        match self {
+            Self::Chat(request) => route.body(request),
+            Self::Native(request) => (request.to_bytes(), false),
+            Self::Raw(_, body) => (body.clone(), false),
+        }
+    }
+
+    fn ask<'a>(
+        &self,
+        route: &'a Route,
+        (body, assembled): (Bytes, bool),
+        call: &'a Call,
+        retried: Retried<'a>,
+    ) -> Ask<'a> {
+        let (wire, path) = match self {
+            Self::Chat(request) => (Wire::Openai, request::path(request)),
+            Self::Native(_) => (Wire::Anthropic(&call.passed_on), "/v1/messages"),
+            Self::Raw(path, _) => (Wire::Unread, *path),
+        };
+        Ask { wire, path, model: &route.model, body, assembled, retried }
+    }
+
+    /// The same question without what was wrong with it, where that can be helped.
+    fn mended(&self, route: &Route, error: &Error) -> Option<Self> {
+        match self {
+            Self::Chat(request) => {
+                if let Some(room) = error.room() {
+                    let shorter = request::lowered(request, room)?;
+                    tracing::info!(room, "asking again for a shorter answer");
+                    return Some(Self::Chat(shorter));
+                }
+                if error.class() == Some(Class::ThinkingUnsupported) {
+                    let mut silenced = request.clone();
+                    return think::silence(&mut silenced).then_some(Self::Chat(silenced));
+                }
+                if error.class() == Some(Class::ReasoningMissing) {
+                    let filled = history::filled(request, &route.profile)?;
+                    tracing::warn!(reason = %error, "asking again with something in the place of thoughts");
+                    return Some(Self::Chat(filled));
+                }
+                None
+            }
+            Self::Native(request) if native::is_signature_refusal(error) => {
+                let less = native::without_thinking(request)?;
+                tracing::warn!(reason = %error, "asking again without the thoughts of earlier turns");
+                Some(Self::Native(less))
+            }
+            Self::Native(_) | Self::Raw(..) => None,
+        }
     }
 }
 
 impl Route {
-    /// The question that a request is.
+    /// The question that a chat request is.
     pub(super) fn ask<'a>(&'a self, request: &ChatRequest, retried: Retried<'a>) -> Ask<'a> {
-        Ask { path: request::path(request), model: &self.model, body: request.to_bytes(), retried }
+        let (body, assembled) = self.body(request);
+        let path = request::path(request);
+        Ask { wire: Wire::Openai, path, model: &self.model, body, assembled, retried }
+    }
+
+    /// The text of a chat request; some providers answer with streams only.
+    fn body(&self, request: &ChatRequest) -> (Bytes, bool) {
+        if self.profile.always_stream && !request.is_stream() {
+            return (request::as_stream(request, &self.profile).to_bytes(), true);
+        }
+        (request.to_bytes(), false)
     }
 }
 
-/// The same request for a shorter answer, where that is all that was wrong with it.
-fn shorter(request: &ChatRequest, error: &Error) -> Option<ChatRequest> {
-    let room = error.room()?;
-    let shorter = request::lowered(request, room)?;
-    tracing::info!(room, "asking again for a shorter answer");
-    Some(shorter)
+/// Whether another upstream may have what this one has not: it is down, or out of quota.
+fn may_be_elsewhere(error: &Error) -> bool {
+    if error.fault() == crate::error::Fault::Local {
+        return false;
+    }
+    match error.kind() {
+        ErrorKind::Unreachable
+        | ErrorKind::TimedOut
+        | ErrorKind::Overloaded
+        | ErrorKind::RateLimited
+        | ErrorKind::QuotaExhausted
+        | ErrorKind::BadAnswer => true,
+        ErrorKind::Forbidden => error.class() == Some(Class::Blocked),
+        ErrorKind::Usage
+        | ErrorKind::NotConfigured
+        | ErrorKind::InvalidRequest
+        | ErrorKind::PromptTooLong
+        | ErrorKind::AccessDenied
+        | ErrorKind::LoginRequired
+        | ErrorKind::NotFound
+        | ErrorKind::TooLarge
+        | ErrorKind::Interrupted
+        | ErrorKind::Internal => false,
+    }
+}
+
+/// The upstreams that may answer a call: the first, and those that stand in for it.
+pub(super) struct Candidates {
+    pub first: Route,
+    others: VecDeque<Route>,
 }
 
 impl Gateway {
-    /// Opens a stream, held no longer than a caller may be kept waiting, and notes its first frame.
+    /// The candidates for a call. Those that are known to be out are asked last.
+    pub(super) fn candidates(&self, asked: &str, first: Route, call: &Call) -> Candidates {
+        let others = self.fallbacks(asked, &first);
+        if !others.is_empty() {
+            call.meter.note(|record| record.first = Some(first.full_name()));
+        }
+        let is_out = |route: &Route| route.upstream.is_out(&route.model);
+        let mut all: Vec<Route> = std::iter::once(first).chain(others).collect();
+        if all.len() > 1 {
+            all.sort_by_key(is_out);
+        }
+        let mut all = VecDeque::from(all);
+        let Some(first) = all.pop_front() else { unreachable!("the first was just put in") };
+        if first.how == super::route::How::Fallback {
+            tracing::warn!(
+                upstream = first.upstream.name(),
+                model = first.model,
+                "the first choice is out: asking another"
+            );
+        }
+        Candidates { first, others: all }
+    }
+
+    /// Opens a stream at the first candidate that answers, held no longer than a caller may be kept waiting.
     ///
     /// # Errors
-    /// As [`Upstream::stream`](crate::upstream::Upstream::stream), while the caller is held.
-    pub(super) async fn open_stream(
-        &self,
-        route: &Route,
-        request: ChatRequest,
+    /// What the first candidate failed with, while the caller is held.
+    pub(super) async fn open_stream<F: Face>(
+        self: &Arc<Self>,
+        face: F,
+        first: Prepared<F::Rest>,
+        others: VecDeque<Route>,
         call: &Call,
-    ) -> Result<Opened> {
-        let route = route.clone();
-        let meter = call.meter.clone();
-        let place = Held::default();
-        let held = Arc::clone(&place);
+    ) -> Result<Opening<Opened<F::Rest>>> {
+        let (gateway, call) = (Arc::clone(self), call.clone());
+        let over = call.over.clone();
         let opening = async move {
-            let admitted = admit(&route, &meter).await?;
-            // Nobody else sets it.
-            let _ = held.set(admitted);
-            let retried = || meter.retried();
-            within_room(&request, |request| route.upstream.stream(route.ask(request, &retried))).await
+            // Behind a head that was sent, nobody else looks at the end of the drain.
+            let (prepared, (frames, limits, place)) = tokio::select! {
+                opened = gateway.open_now(&face, first, others, &call) => opened?,
+                () = over.reached() => return Err(Over::error()),
+            };
+            Ok(Opened { prepared, frames, limits, place })
         };
-        let (frames, limits, late) = opened(flow::open(opening, self.patience.hold).await?);
+        flow::open(opening, self.patience.hold).await
+    }
+
+    /// Opens a stream at the first candidate that answers, however long that takes.
+    ///
+    /// # Errors
+    /// What the first candidate failed with.
+    pub(super) async fn open_now<F: Face>(
+        &self,
+        face: &F,
+        first: Prepared<F::Rest>,
+        others: VecDeque<Route>,
+        call: &Call,
+    ) -> Result<(Prepared<F::Rest>, (FrameStream, Limits, Admitted))> {
+        self.each(face, first, others, call, &Stream).await
+    }
+
+    /// Asks the candidates for a whole answer, whose body `read` judges.
+    ///
+    /// # Errors
+    /// What the first candidate failed with.
+    pub(super) async fn complete<F: Face, R: Reads<F::Rest>>(
+        &self,
+        face: &F,
+        first: Prepared<F::Rest>,
+        others: VecDeque<Route>,
+        call: &Call,
+        reads: R,
+    ) -> Result<(Prepared<F::Rest>, Answered<R::Whole>, Admitted)> {
+        let way = Whole { reads };
+        let (prepared, (answered, place)) = self.each(face, first, others, call, &way).await?;
+        call.meter.first_byte();
+        Ok((prepared, answered, place))
+    }
+
+    /// Asks one candidate after the other, until one answers or there is no use in going on.
+    async fn each<F: Face, W: Way<F::Rest>>(
+        &self,
+        face: &F,
+        first: Prepared<F::Rest>,
+        mut others: VecDeque<Route>,
+        call: &Call,
+        way: &W,
+    ) -> Result<(Prepared<F::Rest>, W::Answer)> {
+        let mut prepared = first;
+        let mut failed: Option<Error> = None;
+        loop {
+            let error = match way.send(self, &prepared, call).await {
+                Ok(answered) => return Ok((prepared, answered)),
+                Err(error) => self.with_near_names(error, &prepared.route.model),
+            };
+            let next = if may_be_elsewhere(&error) { others.pop_front() } else { None };
+            let Some(next) = next else { return Err(failed.unwrap_or(error)) };
+            let (upstream, model) = (next.upstream.name(), next.model.as_str());
+            tracing::warn!(from = prepared.route.upstream.name(), upstream, model, reason = %error, "asking another upstream");
+            call.meter.note(|record| {
+                record.goes_to(&next);
+                record.fallbacks += 1;
+            });
+            failed.get_or_insert(error);
+            prepared = match face.prepare(self, next, call).await {
+                Ok(prepared) => prepared,
+                Err(error) => return Err(failed.unwrap_or(error)),
+            };
+        }
+    }
+}
+
+/// How one candidate is asked.
+trait Way<R>: Sync {
+    type Answer: Send;
+
+    fn send(
+        &self,
+        gateway: &Gateway,
+        prepared: &Prepared<R>,
+        call: &Call,
+    ) -> impl Future<Output = Result<Self::Answer>> + Send;
+}
+
+/// For a stream.
+struct Stream;
+
+/// For a whole answer.
+struct Whole<T> {
+    reads: T,
+}
+
+/// Judges a whole answer's body.
+pub(super) trait Reads<R>: Send + Sync {
+    /// What it reads.
+    type Whole: Send;
+
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// What the body says, or lacks.
+    fn read(&self, prepared: &Prepared<R>, body: Bytes) -> Result<Self::Whole>;
+}
+
+impl<R: Send + Sync> Way<R> for Stream {
+    type Answer = (FrameStream, Limits, Admitted);
+
+    async fn send(&self, gateway: &Gateway, prepared: &Prepared<R>, call: &Call) -> Result<Self::Answer> {
+        let Prepared { route, question, .. } = prepared;
+        let place = admit(route, &call.meter).await?;
+        let retried = || call.meter.retried();
+        let forget = || gateway.forget_thoughts(call);
+        let send =
+            |body, assembled| route.upstream.stream(question.ask(route, (body, assembled), call, &retried));
+        let Answered { body, limits } = question.send(route, forget, send).await?;
         let mut first = Some(call.meter.clone());
-        let noted = frames.inspect(move |_| {
+        let noted = body.inspect(move |_| {
             if let Some(meter) = first.take() {
                 meter.first_byte();
             }
         });
-        Ok(Opened { frames: noted.boxed(), limits, late, place })
+        Ok((noted.boxed(), limits, place))
     }
 }
 
-fn opened(opening: Opening<Answered<FrameStream>>) -> (FrameStream, Limits, bool) {
-    match opening {
-        Opening::Open(Answered { body, limits }) => (body, limits, false),
-        Opening::Late(opening) => {
-            let frames = futures_util::stream::once(opening).map(|opened| match opened {
-                Ok(answered) => answered.body,
-                Err(error) => futures_util::stream::once(std::future::ready(Err(error))).boxed(),
-            });
-            (frames.flatten().boxed(), Limits::new(), true)
-        }
+impl<R: Send + Sync, T: Reads<R>> Way<R> for Whole<T> {
+    type Answer = (Answered<T::Whole>, Admitted);
+
+    async fn send(&self, gateway: &Gateway, prepared: &Prepared<R>, call: &Call) -> Result<Self::Answer> {
+        let Prepared { route, question, .. } = prepared;
+        let place = admit(route, &call.meter).await?;
+        let retried = || call.meter.retried();
+        let forget = || gateway.forget_thoughts(call);
+        let read = |body| self.reads.read(prepared, body);
+        let send = |body, assembled| {
+            route.upstream.complete(question.ask(route, (body, assembled), call, &retried), read)
+        };
+        Ok((question.send(route, forget, send).await?, place))
+    }
+}
+
+impl Candidates {
+    /// Those behind the first.
+    pub(super) fn into_parts(self) -> (Route, VecDeque<Route>) {
+        (self.first, self.others)
     }
 }

@@ -1,30 +1,81 @@
 //! A call on the OpenAI face.
 
-use super::ask::{self, Limits, Opened};
+use super::ask::{Face, Opened, Prepared, Question, Reads};
 use super::continuation::read_on;
 use super::count::off_executor;
-use super::flow;
+use super::flow::{self, Opening};
 use super::relay::{self, Asked, Relay};
 use super::route::Route;
-use super::{Answer, Call, Gateway, Reply};
+use super::{Answer, Call, Gateway, Reply, Told};
 use crate::error::Result;
-use crate::policy;
 use crate::policy::continuation;
+use crate::policy::recall::Conversation;
+use crate::policy::repair::Offered;
+use crate::policy::{request, think};
+use crate::translate::failure::openai_envelope;
 use crate::translate::tokens::{self, Vocabulary};
 use crate::translate::{check, tools};
 use crate::upstream::Answered;
-use crate::wire::json::Raw;
+use crate::wire::json::{Members, Raw};
 use crate::wire::openai::{ChatRequest, Chunk, Content, Usage};
 use crate::wire::sse::Frame;
-use futures_util::stream::StreamExt as _;
+use bytes::Bytes;
+use futures_util::stream::{BoxStream, StreamExt as _};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
-/// A request that is ready to be sent, and what its answer needs.
-struct Prepared {
-    route: Route,
+/// A request as the caller sent it.
+pub(super) struct ChatFace {
     request: ChatRequest,
+    /// The model's name as the caller said it.
+    model: String,
+}
+
+/// What the answer to a request needs.
+pub(super) struct Rest {
     asked: Asked,
     /// What the rules of continuation want to know of it.
     bounds: continuation::Asked,
+    warnings: Vec<String>,
+    /// What the answer says of its thinking.
+    thinking: Option<String>,
+}
+
+impl Face for ChatFace {
+    type Rest = Rest;
+
+    async fn prepare(&self, gateway: &Gateway, route: Route, call: &Call) -> Result<Prepared<Rest>> {
+        let profile = Arc::clone(&route.profile);
+        let mut request = self.request.clone();
+        if let Some(tools) = request.get("tools").and_then(|tools| tools::adopt(tools, &profile.dialect)) {
+            request.set("tools", tools);
+        }
+        let renamed = (route.model != self.model).then(|| self.model.clone());
+        if renamed.is_some() {
+            request.set("model", Raw::of(&route.model));
+        }
+        let cap = request::bound(&request);
+        let ear = gateway.memory.ear(&request, &profile);
+        let conversation = Conversation::of(&request);
+        call.meter.note(|record| record.conversation = Some(conversation));
+        let recalling = |message: &Members| gateway.memory.of_message(conversation, message);
+        let wish = think::wish_of(&request);
+        let wishes = think::Asked::first_of(route.wish, wish, think::Source::Body, route.alias_wish);
+        let fitted = request::fit(&mut request, &profile, wishes, &recalling);
+        let request = gateway.make_fit(request, &route, true, call).await?;
+        let bounds = continuation::Asked { cap, prefilled: false, window: gateway.window(&route) };
+        let asked = Asked {
+            judge: route.upstream.judge().clone(),
+            renamed,
+            wants_usage: !fitted.usage_is_ours,
+            seed: call.id.chars().filter(char::is_ascii_alphanumeric).collect(),
+            inline_think: profile.inline_think,
+            offered: Offered::of(&request),
+            ear,
+        };
+        let rest = Rest { asked, bounds, warnings: fitted.warnings, thinking: fitted.thinking };
+        Ok(Prepared { route, question: Question::Chat(request), rest })
+    }
 }
 
 impl Gateway {
@@ -32,47 +83,48 @@ impl Gateway {
     ///
     /// # Errors
     /// What the request, the upstream or we got wrong, before anything was answered.
-    pub async fn chat(&self, mut request: ChatRequest, call: &Call) -> Result<Reply> {
+    pub async fn chat(self: &Arc<Self>, request: ChatRequest, call: &Call) -> Result<Reply> {
         let (model, route) = self.begin(request.get("model"), call)?;
-        let dialect = &route.upstream.profile().dialect;
-        if let Some(tools) = request.get("tools").and_then(|tools| tools::adopt(tools, dialect)) {
-            request.set("tools", tools);
+        // Tools in the other API's form are taken as well (D10), so it is their own form that is judged.
+        let dialect = &route.profile.dialect;
+        match request.get("tools").and_then(|tools| tools::adopt(tools, dialect)) {
+            Some(tools) => {
+                let mut adopted = request.clone();
+                adopted.set("tools", tools);
+                check::chat(&adopted)?;
+            }
+            None => check::chat(&request)?,
         }
-        check::chat(&request)?;
-        call.meter.note(|record| record.upstream = route.upstream.name().to_owned());
-        let renamed = (route.model != model).then_some(model);
-        if renamed.is_some() {
-            request.set("model", Raw::of(&route.model));
-        }
-        let cap = policy::request::bound(&request);
-        let fitted = policy::request::fit(&mut request, route.upstream.profile());
-        let request = self.make_fit(request, &route, true, call).await?;
-        let bounds = continuation::Asked { cap, prefilled: false, window: self.window(&route) };
-        let asked = Asked {
-            upstream: route.upstream.name().to_owned(),
-            renamed,
-            wants_usage: !fitted.usage_is_ours,
-            seed: call.id.chars().filter(char::is_ascii_alphanumeric).collect(),
-        };
-        let prepared = Prepared { route: route.clone(), request, asked, bounds };
-        let (answer, limits) = if prepared.request.is_stream() {
-            self.chat_stream(prepared, call).await?
+        let route = self.for_images(route, request.messages(), call);
+        let stream = request.is_stream();
+        let (first, others) = self.candidates(&model, route, call).into_parts();
+        call.meter.note(|record| record.goes_to(&first));
+        let face = ChatFace { request, model };
+        let prepared = face.prepare(self, first, call).await?;
+        if stream {
+            self.chat_stream(face, prepared, others, call).await
         } else {
-            self.whole_chat(prepared, call).await?
-        };
-        Ok(Reply::new(answer, limits, &route, Vec::new(), call))
+            self.whole_chat(face, prepared, others, call).await
+        }
     }
 
-    async fn whole_chat(&self, prepared: Prepared, call: &Call) -> Result<(Answer, Limits)> {
-        let Prepared { route, request, asked, bounds } = prepared;
-        let _place = ask::admit(&route, &call.meter).await?;
-        let read = |body| relay::whole(&asked, body);
-        let Answered { body: mut whole, limits } = ask::complete(&route, &request, call, read).await?;
-        call.meter.first_byte();
-        let pages = self.turn_pages(&whole.body, &whole.chunk, &request, (&route, bounds), call).await;
+    async fn whole_chat(
+        &self,
+        face: ChatFace,
+        first: Prepared<Rest>,
+        others: VecDeque<Route>,
+        call: &Call,
+    ) -> Result<Reply> {
+        let (prepared, answered, _place) = self.complete(&face, first, others, call, Reader).await?;
+        let Answered { body: mut whole, limits } = answered;
+        let Prepared { route, question, rest } = prepared;
+        let Question::Chat(request) = question else { unreachable!("this face asks for chat completions") };
+        let pages = self.turn_pages(&whole.body, &whole.chunk, &request, (&route, rest.bounds), call).await;
         if let Some(body) = pages {
-            whole = relay::whole(&asked, body)?;
+            whole = relay::whole(&rest.asked, body)?;
         }
+        rest.asked.heard(&whole.chunk);
+        call.meter.note(|record| record.repairs = whole.repaired);
         let (body, usage) = match whole.usage {
             Some(usage) => (whole.body, usage),
             None => {
@@ -82,24 +134,73 @@ impl Gateway {
             }
         };
         note_usage(call, Some(usage));
-        Ok((Answer::Whole(body), limits))
+        let told = Told { route, limits, thinking: rest.thinking, warnings: rest.warnings };
+        Ok(Reply::new(Answer::Whole(body), told, call))
     }
 
-    async fn chat_stream(&self, prepared: Prepared, call: &Call) -> Result<(Answer, Limits)> {
-        let Prepared { route, request, asked, bounds } = prepared;
-        let plan = self.plan(&request, &route, bounds, call);
-        let Opened { frames, limits, late, place } = self.open_stream(&route, request, call).await?;
+    async fn chat_stream(
+        self: &Arc<Self>,
+        face: ChatFace,
+        first: Prepared<Rest>,
+        others: VecDeque<Route>,
+        call: &Call,
+    ) -> Result<Reply> {
+        let sign = Frame::comment(": keep-alive\n\n");
+        let known = Told::of(&first.route);
+        let (frames, told) = match self.open_stream(face, first, others, call).await? {
+            Opening::Open(opened) => {
+                let Prepared { route, rest, .. } = &opened.prepared;
+                let (thinking, warnings) = (rest.thinking.clone(), rest.warnings.clone());
+                let told = Told { route: route.clone(), limits: opened.limits.clone(), thinking, warnings };
+                (self.chunks_of(opened, call), told)
+            }
+            Opening::Late(opening) => {
+                let (gateway, late) = (Arc::clone(self), call.clone());
+                let rest = futures_util::stream::once(async move {
+                    match opening.await {
+                        Ok(opened) => gateway.chunks_of(opened, &late),
+                        Err(error) => {
+                            late.meter.said_all(Some(&error));
+                            let frame = Frame::json(None, &openai_envelope(&error));
+                            futures_util::stream::iter([frame]).boxed()
+                        }
+                    }
+                });
+                let head = futures_util::stream::iter([sign.clone()]);
+                (head.chain(rest.flatten()).boxed(), known)
+            }
+        };
+        let frames = flow::keep_alive(frames, self.patience.ping, sign);
+        Ok(Reply::new(Answer::Stream(frames), told, call))
+    }
+
+    /// The chunks of a stream that is open.
+    fn chunks_of(&self, opened: Opened<Rest>, call: &Call) -> BoxStream<'static, Frame> {
+        let Opened { prepared: Prepared { route, question, rest }, frames, place, .. } = opened;
+        let Question::Chat(request) = question else { unreachable!("this face asks for chat completions") };
+        let plan = self.plan(&request, &route, rest.bounds, call);
         let items = read_on(frames, plan, &route, call);
         let call = call.clone();
-        let relayed = flow::drive(items, Relay::new(asked), call.over.clone(), move |relay, failed| {
+        flow::drive(items, Relay::new(rest.asked), call.over.clone(), move |relay, failed| {
             drop(place);
             note_usage(&call, relay.usage());
+            call.meter.note(|record| record.repairs = relay.repaired());
+            if failed.is_none() {
+                relay.ended();
+            }
             call.meter.said_all(failed);
-        });
-        let sign = Frame::comment(": keep-alive\n\n");
-        let head = futures_util::stream::iter(late.then(|| sign.clone()));
-        let frames = flow::keep_alive(head.chain(relayed), self.patience.ping, sign);
-        Ok((Answer::Stream(frames), limits))
+        })
+        .boxed()
+    }
+}
+
+struct Reader;
+
+impl Reads<Rest> for Reader {
+    type Whole = relay::Whole;
+
+    fn read(&self, prepared: &Prepared<Rest>, body: Bytes) -> Result<relay::Whole> {
+        relay::whole(&prepared.rest.asked, body)
     }
 }
 

@@ -65,9 +65,9 @@ struct Task {
 impl Gateway {
     /// The model's window in tokens, as far as anybody said; waits for no list.
     pub(super) fn window(&self, route: &Route) -> Option<u64> {
-        let set = route.upstream.profile().context_window;
+        let set = route.upstream.provider().own_window();
         let offer = || self.upstreams.iter().find(|offer| Arc::ptr_eq(&offer.upstream, &route.upstream));
-        set.or_else(|| offer()?.window(&route.model))
+        set.or_else(|| offer()?.window(&route.model)).or(route.profile.context_window)
     }
 
     /// Makes a request fit. `trims` says whether history may be left out where it does not (G01).

@@ -5,7 +5,6 @@ use super::meter::Meter;
 use super::route::Route;
 use super::{Call, Gateway};
 use crate::error::{Error, ErrorKind, Result};
-use crate::policy;
 use crate::policy::continuation::{Asked, Next, Pages, Plan, Rules, Splice, Why, may_go_on};
 use crate::translate::tokens::{self, Vocabulary};
 use crate::upstream::{Answered, FrameStream, Upstream};
@@ -36,7 +35,7 @@ impl Gateway {
         let rules = Rules { mode: call.continuation.unwrap_or(self.continuation.mode), ..self.continuation };
         let vocabulary = Vocabulary::of_model(&route.model);
         let count = Box::new(move |text: &str| tokens::count(vocabulary, text));
-        Plan::of(request, route.upstream.profile(), asked, rules, count)
+        Plan::of(request, &route.profile, asked, rules, count)
     }
 }
 
@@ -173,9 +172,10 @@ impl Gateway {
         }
         let mut pages = Pages::begin(self.plan(request, route, asked, call)?, first)?;
         let name = route.upstream.name();
+        let judge = route.upstream.judge();
         while let Some(request) = pages.next_round().filter(|_| call.meter.elapsed() <= LONGEST) {
             let retried = || call.meter.retried();
-            let read = |body: Bytes| policy::failure::read_whole(name, &body).map(|_| body);
+            let read = |body: Bytes| judge.read_whole(&body).map(|_| body);
             match route.upstream.complete(route.ask(&request, &retried), read).await {
                 Ok(Answered { body, .. }) => pages.add(&body),
                 Err(error) => {

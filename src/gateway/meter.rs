@@ -1,6 +1,8 @@
 //! What one call was: filled in on its way by whoever learns it, read once at its end.
 
+use super::route::Route;
 use crate::error::Error;
+use crate::policy::recall::Conversation;
 use std::error::Error as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,6 +14,8 @@ pub struct Record {
     pub model: String,
     /// The upstream that answers.
     pub upstream: String,
+    /// The model's name there.
+    pub sent: String,
     /// From the call's start to the upstream's first frame, or the whole answer.
     pub first_byte: Option<Duration>,
     /// Prompt tokens, those read from a cache included.
@@ -22,6 +26,14 @@ pub struct Record {
     pub queued: Option<Duration>,
     /// How often the upstream was asked again.
     pub retries: u32,
+    /// The first choice, as `upstream/model`, where another has answered.
+    pub first: Option<String>,
+    /// How often another upstream was asked.
+    pub fallbacks: u32,
+    /// How many tool calls were repaired.
+    pub repairs: u32,
+    /// The conversation that the call goes on with.
+    pub conversation: Option<Conversation>,
     /// How often an answer that was cut went on.
     pub continuations: u32,
     /// How often a text that broke off was taken up.
@@ -34,6 +46,14 @@ pub struct Record {
     pub error: Option<String>,
     /// Whether a stream said its last word, so that who leaves now misses nothing.
     pub said_all: bool,
+}
+
+impl Record {
+    /// Notes where the call goes.
+    pub(super) fn goes_to(&mut self, route: &Route) {
+        route.upstream.name().clone_into(&mut self.upstream);
+        self.sent.clone_from(&route.model);
+    }
 }
 
 /// The shared record of one call. Cloning shares it.

@@ -4,6 +4,7 @@ use crate::upstream::{self, Upstream};
 use crate::wire::sse::Frame;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
+use http::HeaderMap;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,14 +14,19 @@ mod chat;
 mod context;
 mod continuation;
 mod count;
+mod edits;
 mod flow;
 mod messages;
 pub mod meter;
 mod models;
+mod native;
 mod over;
 mod passthrough;
+mod recalling;
 pub mod relay;
+mod resolve;
 mod route;
+mod shelf;
 
 pub use crate::policy::continuation::{Mode, Rules};
 pub use context::{History, Mode as HistoryMode};
@@ -28,8 +34,10 @@ pub use meter::Meter;
 use meter::Record;
 pub use models::ModelEntry;
 pub use over::{Finish, Over};
-use route::Route;
+pub use resolve::Resolution;
 pub use route::not_configured;
+use route::{How, Route};
+pub use shelf::Shelf;
 
 /// What the way in knows of a call beside its body.
 #[derive(Debug, Clone)]
@@ -45,6 +53,8 @@ pub struct Call {
     pub continuation: Option<Mode>,
     /// From when on nothing more is answered.
     pub over: Over,
+    /// The caller's headers that an upstream gets which speaks the Anthropic API itself.
+    pub passed_on: HeaderMap,
 }
 
 impl Call {
@@ -59,6 +69,7 @@ impl Call {
             must_be_bounded: true,
             continuation: None,
             over: Over::default(),
+            passed_on: HeaderMap::new(),
         }
     }
 }
@@ -87,28 +98,45 @@ pub struct Reply {
     pub trimmed: Option<(usize, u64)>,
     /// How often a whole answer went on (`x-iflow2api-continuations`); streams say it in their usage.
     pub continuations: u32,
+    /// What became of the wish to think (`x-iflow2api-thinking`).
+    pub thinking: Option<String>,
     /// What was changed on the way, as a person would want to know (`x-iflow2api-warning`).
     pub warnings: Vec<String>,
 }
 
+/// What an answer's headers say, beside what the call's record does.
+#[derive(Clone)]
+struct Told {
+    route: Route,
+    limits: Vec<(String, String)>,
+    thinking: Option<String>,
+    warnings: Vec<String>,
+}
+
+impl Told {
+    /// Of an answer from this upstream, as far as nothing else is known.
+    fn of(route: &Route) -> Self {
+        Self { route: route.clone(), limits: Vec::new(), thinking: None, warnings: Vec::new() }
+    }
+}
+
 impl Reply {
-    /// An answer, and what the call's record says of how it came about.
-    fn new(
-        answer: Answer,
-        limits: Vec<(String, String)>,
-        route: &Route,
-        warnings: Vec<String>,
-        call: &Call,
-    ) -> Self {
-        let Record { queued, trimmed, continuations, .. } = call.meter.record();
+    /// An answer, and what is told of how it came about.
+    fn new(answer: Answer, told: Told, call: &Call) -> Self {
+        let Record { queued, trimmed, continuations, first, .. } = call.meter.record();
+        let Told { route, limits, thinking, mut warnings } = told;
+        if let (How::Fallback, Some(first)) = (&route.how, first) {
+            warnings.push(format!("`{first}` cannot be had now, so `{}` answers", route.full_name()));
+        }
         Self {
             answer,
             upstream: route.upstream.name().to_owned(),
-            model: route.model.clone(),
+            model: route.model,
             limits,
             queued,
             trimmed,
             continuations,
+            thinking,
             warnings,
         }
     }
@@ -128,7 +156,8 @@ pub enum Passthrough {
 pub struct Health {
     /// Its name.
     pub name: String,
-    /// `closed` where they may, `open` where they may not, `probing` while one call tries.
+    /// `closed` where they may, `open` where they may not, `probing` while one call tries, `resting` where
+    /// they had better go elsewhere, as its quota is used up.
     pub state: &'static str,
     /// In how many seconds one may try next.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -159,14 +188,30 @@ pub struct Patience {
     pub ping: Duration,
 }
 
+/// One upstream that is lent.
+pub struct Lent {
+    /// The upstream.
+    pub upstream: Upstream,
+    /// The models that the user names for it.
+    pub models: Vec<String>,
+    /// Whether only a call that names it goes to it.
+    pub named_only: bool,
+}
+
 /// What the gateway lends.
 pub struct Settings {
-    /// The upstreams; the first is the default one.
-    pub upstreams: Vec<Upstream>,
+    /// The upstreams; the first to which calls go that name none is the default one.
+    pub upstreams: Vec<Lent>,
     /// The model that an unknown `claude-*` name means.
     pub default_model: Option<String>,
-    /// Models that the user names for an upstream, in the order of `upstreams`.
-    pub models: Vec<Vec<String>>,
+    /// The model that answers requests with images in the place of one that sees none.
+    pub vision_model: Option<String>,
+    /// The models that names mean, by patterns, in order.
+    pub aliases: Vec<(String, String)>,
+    /// The models that are asked where one cannot be had, by patterns of names, in order.
+    pub fallbacks: Vec<(String, Vec<String>)>,
+    /// Where model lists are kept.
+    pub shelf: Shelf,
     /// How long a caller is kept waiting in silence.
     pub patience: Patience,
     /// Whether answers that were cut go on.
@@ -179,28 +224,40 @@ pub struct Settings {
 pub struct Gateway {
     upstreams: Vec<models::Offer>,
     default_model: Option<String>,
+    vision_model: Option<String>,
+    aliases: route::Names<String>,
+    fallbacks: route::Names<Vec<String>>,
+    shelf: Shelf,
     patience: Patience,
     continuation: Rules,
     history: History,
     cuts: Arc<context::Cuts>,
     counter: count::Counter,
+    memory: recalling::Memory,
 }
 
 impl Gateway {
     /// A gateway over these upstreams. Nothing is sent.
     pub fn new(settings: Settings) -> Self {
-        let mut named = settings.models.into_iter();
-        let upstreams = settings.upstreams.into_iter();
+        let Settings { upstreams, default_model, vision_model, aliases, fallbacks, shelf, .. } = settings;
+        let offer = |lent: Lent| {
+            let offer = models::Offer::new(Arc::new(lent.upstream), lent.models, lent.named_only);
+            offer.remember(&shelf);
+            offer
+        };
         Self {
-            upstreams: upstreams
-                .map(|up| models::Offer::new(Arc::new(up), named.next().unwrap_or_default()))
-                .collect(),
-            default_model: settings.default_model,
+            upstreams: upstreams.into_iter().map(offer).collect(),
+            default_model,
+            vision_model,
+            aliases: route::Names::new(aliases),
+            fallbacks: route::Names::new(fallbacks),
+            shelf,
             patience: settings.patience,
             continuation: settings.continuation,
             history: settings.history,
             cuts: Arc::default(),
             counter: count::Counter::default(),
+            memory: recalling::Memory::default(),
         }
     }
 
@@ -210,14 +267,23 @@ impl Gateway {
             let (own, models) = offer.upstream.health();
             let upstream = offer.upstream.name().to_owned();
             let models = models.into_iter().map(|(model, health)| Health::new(model, health, Vec::new()));
-            Health::new(upstream, own, models.collect())
+            let health = Health::new(upstream, own, models.collect());
+            match offer.upstream.rests() {
+                // Calls still go there where they have nowhere else to go.
+                Some(left) if health.state == "closed" => Health {
+                    state: "resting",
+                    retry_in_seconds: Some(left.as_secs_f64().ceil() as u64),
+                    ..health
+                },
+                _ => health,
+            }
         };
-        self.upstreams.iter().map(health).collect()
+        self.offers().map(health).collect()
     }
 
     /// The default upstream's name, if there is any.
     pub fn default_upstream(&self) -> Option<&str> {
-        self.upstreams.first().map(|offer| offer.upstream.name())
+        self.offers().next().map(|offer| offer.upstream.name())
     }
 
     /// The model that an unknown `claude-*` name means, as far as it is known.

@@ -1,9 +1,12 @@
 //! The model list: asked of the upstream, kept for a while, and filled from what is known else.
 
 use super::Gateway;
+use super::shelf::Shelf;
 use crate::error::Result;
+use crate::policy::presets::rows::Thinks;
 use crate::upstream::Upstream;
-use crate::wire::json::{Members, Raw};
+use crate::wire::json::{Kind, Members, Raw};
+use bytes::Bytes;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,6 +30,28 @@ pub struct ModelEntry {
     pub max_input_tokens: Option<u64>,
     /// The longest answer in tokens, where known.
     pub max_tokens: Option<u64>,
+    /// Whether it sees images, where known.
+    pub vision: Option<bool>,
+    /// Whether it calls tools, where known.
+    pub tools: Option<bool>,
+    /// Whether it thinks: `never`, `switch` or `always`, where known.
+    pub thinks: Option<Thinks>,
+}
+
+impl ModelEntry {
+    /// A model of which only the name is known.
+    pub fn new(id: &str, owner: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            owned_by: owner.to_owned(),
+            created_unix_seconds: 0,
+            max_input_tokens: None,
+            max_tokens: None,
+            vision: None,
+            tools: None,
+            thinks: None,
+        }
+    }
 }
 
 /// One upstream, and what it is known to lend.
@@ -34,6 +59,8 @@ pub(super) struct Offer {
     pub(super) upstream: Arc<Upstream>,
     /// What the user says it lends.
     named: Vec<String>,
+    /// Whether only a call that names it goes to it.
+    pub(super) named_only: bool,
     listed: Mutex<Listed>,
 }
 
@@ -65,14 +92,27 @@ impl Listed {
 }
 
 impl Offer {
-    pub(super) fn new(upstream: Arc<Upstream>, named: Vec<String>) -> Self {
-        Self { upstream, named, listed: Mutex::default() }
+    pub(super) fn new(upstream: Arc<Upstream>, named: Vec<String>, named_only: bool) -> Self {
+        Self { upstream, named, named_only, listed: Mutex::default() }
     }
 
     /// Whether a model is known to be here. Waits for nothing.
     pub(super) fn lists(&self, name: &str) -> bool {
-        let listed = || self.listed().entries.iter().any(|entry| entry.id == name);
-        self.named.iter().any(|named| named == name) || listed()
+        if self.named.iter().any(|named| named == name) {
+            return true;
+        }
+        let listed = self.listed();
+        match listed.entries.as_slice() {
+            // What a preset knows stands in for a list until there is one.
+            [] => self.upstream.provider().known_models().iter().any(|known| known == name),
+            entries => entries.iter().any(|entry| entry.id == name),
+        }
+    }
+
+    /// The names of all models that are known to be here. Waits for nothing.
+    pub(super) fn known(&self) -> Vec<String> {
+        let kept = self.listed().entries.clone();
+        self.fill(kept).into_iter().map(|entry| entry.id).collect()
     }
 
     /// A model's window in tokens, where its list says it. Waits for nothing.
@@ -83,7 +123,7 @@ impl Offer {
     /// The first model that is known to be here.
     pub(super) fn first(&self) -> Option<String> {
         let kept = self.listed().entries.first().map(|entry| entry.id.clone());
-        let known = self.upstream.profile().known_models.first().map(|&id| id.to_owned());
+        let known = self.upstream.provider().known_models().first().cloned();
         self.named.first().cloned().or(kept).or(known)
     }
 
@@ -93,10 +133,13 @@ impl Offer {
 
     /// The models, asked anew where the last answer is old. What was known before stands in for a
     /// list that cannot be had.
-    async fn entries(&self) -> Vec<ModelEntry> {
+    pub(super) async fn entries(&self, shelf: &Shelf) -> Vec<ModelEntry> {
         if self.listed().is_due() {
             match self.ask().await {
-                Ok(entries) => self.listed().take(entries),
+                Ok(entries) => {
+                    shelf.keep(&self.upstream, &entries);
+                    self.listed().take(entries);
+                }
                 Err(error) => tracing::debug!(upstream = self.upstream.name(), %error, "no model list"),
             }
         }
@@ -104,37 +147,62 @@ impl Offer {
         self.fill(kept)
     }
 
-    async fn ask(&self) -> Result<Vec<ModelEntry>> {
-        let body = self.upstream.models(WAIT).await?;
-        let listed =
-            Members::parse(&body).ok().and_then(|members| members.get("data").and_then(Raw::objects));
-        let entries = listed.unwrap_or_default();
-        Ok(entries.iter().filter_map(|entry| read_entry(entry, self.upstream.name())).collect())
+    /// Asks for the list now, however old the last one is.
+    ///
+    /// # Errors
+    /// Where it cannot be had.
+    pub(super) async fn refresh(&self, shelf: &Shelf) -> Result<usize> {
+        let entries = self.ask().await?;
+        shelf.keep(&self.upstream, &entries);
+        let count = entries.len();
+        self.listed().take(entries);
+        Ok(count)
     }
 
-    /// Adds what the user names, and the preset's own where there is nothing else.
+    /// Takes what an earlier run of the program was told. It stands in until somebody asks.
+    pub(super) fn remember(&self, shelf: &Shelf) {
+        self.listed().entries = shelf.kept(&self.upstream);
+    }
+
+    async fn ask(&self) -> Result<Vec<ModelEntry>> {
+        if self.upstream.provider().is_static() && !self.upstream.is_elsewhere() {
+            return Ok(Vec::new());
+        }
+        let body = self.upstream.models(WAIT).await?;
+        Ok(read_list(&body, self.upstream.name()))
+    }
+
+    /// Adds what the user names, and the preset's own where there is nothing else; fills gaps from the catalogue.
     fn fill(&self, mut entries: Vec<ModelEntry>) -> Vec<ModelEntry> {
         for name in &self.named {
             if !entries.iter().any(|entry| entry.id == *name) {
-                entries.push(entry(name, self.upstream.name()));
+                entries.push(ModelEntry::new(name, self.upstream.name()));
             }
         }
         if entries.is_empty() {
-            let known = self.upstream.profile().known_models.iter();
-            entries.extend(known.map(|id| entry(id, self.upstream.name())));
+            let known = self.upstream.provider().known_models().iter();
+            entries.extend(known.map(|id| ModelEntry::new(id, self.upstream.name())));
+        }
+        for entry in &mut entries {
+            let facts = self.upstream.provider().facts(&entry.id);
+            entry.max_input_tokens = entry.max_input_tokens.or(facts.context);
+            entry.max_tokens = entry.max_tokens.or(facts.max_output);
+            entry.vision = entry.vision.or(facts.vision());
+            entry.tools = entry.tools.or(facts.tools);
+            entry.thinks = entry.thinks.or(facts.thinks);
         }
         entries
     }
 }
 
-fn entry(id: &str, owner: &str) -> ModelEntry {
-    ModelEntry {
-        id: id.to_owned(),
-        owned_by: owner.to_owned(),
-        created_unix_seconds: 0,
-        max_input_tokens: None,
-        max_tokens: None,
-    }
+/// Reads a list in the form of either API, or the bare array of a few providers.
+pub(super) fn read_list(body: &Bytes, owner: &str) -> Vec<ModelEntry> {
+    let listed = match Raw::parse(body) {
+        Ok(raw) if raw.kind() == Kind::Array => raw.objects(),
+        Ok(raw) => raw.members().and_then(|members| members.get("data").and_then(Raw::objects)),
+        Err(_) => None,
+    };
+    listed.unwrap_or_default().iter().filter_map(|entry| read_entry(entry, owner)).collect()
 }
 
 fn read_entry(members: &Members, owner: &str) -> Option<ModelEntry> {
@@ -149,18 +217,33 @@ fn read_entry(members: &Members, owner: &str) -> Option<ModelEntry> {
         max_input_tokens: number(&["max_input_tokens", "context_length", "max_model_len", "context_window"])
             .or_else(|| meta.some("n_ctx_train").and_then(known)),
         max_tokens: number(&["max_tokens", "max_output_tokens", "max_completion_tokens"]),
+        vision: vision(members),
+        tools: texts(members, "supported_parameters").map(|known| known.iter().any(|name| name == "tools")),
+        thinks: None,
         id,
     })
+}
+
+/// What a list says of images: OpenRouter's `architecture.input_modalities`, our own `vision`.
+fn vision(members: &Members) -> Option<bool> {
+    let own = members.some("vision").and_then(Raw::bool);
+    let told = members.some("architecture").and_then(Raw::members);
+    own.or_else(|| Some(texts(&told?, "input_modalities")?.iter().any(|kind| kind == "image")))
+}
+
+fn texts(members: &Members, key: &str) -> Option<Vec<String>> {
+    members.some(key)?.read().ok()
 }
 
 impl Gateway {
     /// The models on offer, cached; never waits for an upstream longer than two seconds. An id that
     /// more than one upstream has stands once as it is, and as `upstream/id` for each.
     pub async fn models(&self) -> Vec<ModelEntry> {
-        let lists = futures_util::future::join_all(self.upstreams.iter().map(Offer::entries)).await;
+        let lists = self.offers().map(|offer| offer.entries(&self.shelf));
+        let lists = futures_util::future::join_all(lists).await;
         let mut all: Vec<ModelEntry> = Vec::new();
         let mut doubles: Vec<ModelEntry> = Vec::new();
-        for (offer, entries) in self.upstreams.iter().zip(&lists) {
+        for (offer, entries) in self.offers().zip(&lists) {
             for entry in entries {
                 let elsewhere =
                     lists.iter().filter(|list| list.iter().any(|other| other.id == entry.id)).count();
@@ -174,6 +257,29 @@ impl Gateway {
             }
         }
         all.append(&mut doubles);
+        for (alias, target) in self.aliases.iter().filter(|(pattern, _)| !pattern.contains('*')) {
+            if !all.iter().any(|known| known.id == alias) {
+                let like = self
+                    .route(target)
+                    .ok()
+                    .and_then(|route| all.iter().find(|known| known.id == route.model).cloned());
+                let like = like.unwrap_or_else(|| ModelEntry::new(alias, "alias"));
+                all.push(ModelEntry { id: alias.to_owned(), ..like });
+            }
+        }
         all
+    }
+
+    /// Asks every upstream for its list now; how many models each has, or why nobody knows.
+    pub async fn refresh_models(&self) -> Vec<(String, Result<usize>)> {
+        let asked = self
+            .offers()
+            .map(|offer| async { (offer.upstream.name().to_owned(), offer.refresh(&self.shelf).await) });
+        futures_util::future::join_all(asked).await
+    }
+
+    /// The aliases, each with what it means.
+    pub fn aliases(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.aliases.iter().map(|(pattern, target)| (pattern, target.as_str()))
     }
 }

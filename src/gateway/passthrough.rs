@@ -1,13 +1,16 @@
 //! Bodies that no rule touches but the model's name: embeddings and plain completions.
 
-use super::{Answer, Call, Gateway, Passthrough, Reply, ask, flow};
+use super::ask::{Face, Prepared, Question, Reads};
+use super::route::Route;
+use super::{Answer, Call, Gateway, Passthrough, Reply, Told, flow};
 use crate::error::{Error, Result};
 use crate::step::{Ending, Step};
 use crate::translate::failure::openai_envelope;
-use crate::upstream::{Answered, Ask};
+use crate::upstream::Answered;
 use crate::wire::json::{Members, Raw};
 use crate::wire::sse::Frame;
 use bytes::Bytes;
+use std::sync::Arc;
 
 impl Passthrough {
     fn path(self) -> &'static str {
@@ -38,39 +41,67 @@ impl Step for Untouched {
     }
 }
 
+/// A body as the caller sent it.
+struct Body {
+    path: Passthrough,
+    body: Bytes,
+    members: Members,
+    /// The model's name as the caller said it.
+    model: String,
+}
+
+impl Face for Body {
+    type Rest = ();
+
+    async fn prepare(&self, _gateway: &Gateway, route: Route, _call: &Call) -> Result<Prepared<()>> {
+        let body = if route.model == self.model {
+            self.body.clone()
+        } else {
+            let mut members = self.members.clone();
+            members.set("model", Raw::of(&route.model));
+            members.to_raw().bytes()
+        };
+        Ok(Prepared { route, question: Question::Raw(self.path.path(), body), rest: () })
+    }
+}
+
+struct Unread;
+
+impl Reads<()> for Unread {
+    type Whole = Bytes;
+
+    fn read(&self, _prepared: &Prepared<()>, body: Bytes) -> Result<Bytes> {
+        Ok(body)
+    }
+}
+
 impl Gateway {
     /// Passes a body on to a path that no rule touches but the model's name.
     ///
     /// # Errors
     /// As [`Gateway::chat`].
-    pub async fn pass(&self, path: Passthrough, body: Bytes, call: &Call) -> Result<Reply> {
-        let mut members = Members::parse(&body).map_err(|error| crate::wire::body::syntax_error(&error))?;
+    pub async fn pass(self: &Arc<Self>, path: Passthrough, body: Bytes, call: &Call) -> Result<Reply> {
+        let members = Members::parse(&body).map_err(|error| crate::wire::body::syntax_error(&error))?;
         let (model, route) = self.begin(members.get("model"), call)?;
-        call.meter.note(|record| record.upstream = route.upstream.name().to_owned());
-        let body = if route.model == model {
-            body
-        } else {
-            members.set("model", Raw::of(&route.model));
-            members.to_raw().bytes()
-        };
         let stream = members.get("stream").and_then(Raw::bool) == Some(true);
-        let place = ask::admit(&route, &call.meter).await?;
-        let retried = || call.meter.retried();
-        let ask = Ask { path: path.path(), model: &route.model, body, retried: &retried };
-        let (answer, limits) = if stream {
-            let Answered { body: frames, limits } = route.upstream.raw_stream(ask).await?;
-            let noted = call.clone();
-            let frames = flow::drive(frames, Untouched, call.over.clone(), move |_, failed| {
-                drop(place);
-                noted.meter.said_all(failed);
-            });
-            let sign = Frame::comment(": keep-alive\n\n");
-            (Answer::Stream(flow::keep_alive(frames, self.patience.ping, sign)), limits)
-        } else {
-            let Answered { body, limits } = route.upstream.complete(ask, Ok).await?;
-            (Answer::Whole(body), limits)
-        };
-        call.meter.first_byte();
-        Ok(Reply::new(answer, limits, &route, Vec::new(), call))
+        let (first, others) = self.candidates(&model, route, call).into_parts();
+        call.meter.note(|record| record.goes_to(&first));
+        let face = Body { path, body, members, model };
+        let prepared = face.prepare(self, first, call).await?;
+        if !stream {
+            let (prepared, Answered { body, limits }, _place) =
+                self.complete(&face, prepared, others, call, Unread).await?;
+            let told = Told { limits, ..Told::of(&prepared.route) };
+            return Ok(Reply::new(Answer::Whole(body), told, call));
+        }
+        let (prepared, (frames, limits, place)) = self.open_now(&face, prepared, others, call).await?;
+        let noted = call.clone();
+        let frames = flow::drive(frames, Untouched, call.over.clone(), move |_, failed| {
+            drop(place);
+            noted.meter.said_all(failed);
+        });
+        let frames = flow::keep_alive(frames, self.patience.ping, Frame::comment(": keep-alive\n\n"));
+        let told = Told { limits, ..Told::of(&prepared.route) };
+        Ok(Reply::new(Answer::Stream(frames), told, call))
     }
 }

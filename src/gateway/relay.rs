@@ -1,33 +1,72 @@
 //! The OpenAI face's answer: forwarded as it came, and changed only where a rule must (D01–D12).
 
+use super::edits::{ChoiceEdits, Edits, is_foreign, mark};
+use super::recalling::Ear;
 use crate::error::Error;
-use crate::policy::calls::CallFilter;
-use crate::policy::failure::{self as said, may_be_silent};
+use crate::policy::failure::{self as said, Judge, may_be_silent};
+use crate::policy::filters::Filters;
+use crate::policy::repair::Offered;
 use crate::step::{Ending, Step};
 use crate::translate::failure::openai_envelope;
 use crate::translate::stop;
-use crate::wire::json::{self, Members, Raw};
-use crate::wire::openai::{Chunk, Content, Reading, ToolCallDelta, Usage};
+use crate::wire::json::{Members, Raw};
+use crate::wire::openai::{Choice, Chunk, Content, Reading, ToolCallDelta, Usage};
 use crate::wire::sse::Frame;
 use bytes::Bytes;
+use serde_json::json;
+
+impl Asked {
+    /// What is known where nothing is peculiar.
+    pub fn plain(upstream: &str) -> Self {
+        let judge = Judge::plain(upstream);
+        Self {
+            judge,
+            renamed: None,
+            wants_usage: false,
+            seed: String::new(),
+            inline_think: false,
+            offered: None,
+            ear: None,
+        }
+    }
+
+    fn filters(&self) -> Filters {
+        Filters::new(self.inline_think, self.offered.clone(), &self.seed)
+    }
+
+    /// Keeps what was thought before a whole answer.
+    pub fn heard(mut self, chunk: &Chunk) {
+        if let Some(ear) = &mut self.ear {
+            ear.listener.hear(chunk);
+            ear.ended();
+        }
+    }
+}
 
 /// What an answer has to know of its request.
-#[derive(Debug, Clone, Default)]
 pub struct Asked {
-    /// The upstream's name.
-    pub upstream: String,
+    /// Reads what the upstream says.
+    pub judge: Judge,
     /// The model's name as the caller said it, where the upstream was asked for another (D12).
     pub renamed: Option<String>,
     /// Whether the caller wants the usage of a stream.
     pub wants_usage: bool,
     /// What makes minted call ids this answer's own.
     pub seed: String,
+    /// Whether the model writes `<think>` into its text (B11).
+    pub inline_think: bool,
+    /// The tools that were offered, as calls of them may come as text.
+    pub offered: Option<Offered>,
+    /// Listens to what has to be remembered.
+    pub ear: Option<Ear>,
 }
 
 /// Looks into every frame, and forwards it.
 pub struct Relay {
     asked: Asked,
-    calls: CallFilter,
+    filters: Filters,
+    /// The first chunk, in whose form another can be written.
+    template: Option<Bytes>,
     /// The last usage that was taken out of a chunk, with that chunk's other members.
     usage_chunk: Option<Members>,
     usage: Option<Usage>,
@@ -50,10 +89,10 @@ enum State {
 impl Relay {
     /// A relay for one stream.
     pub fn new(asked: Asked) -> Self {
-        let calls = CallFilter::new(asked.seed.clone());
         Self {
+            filters: asked.filters(),
             asked,
-            calls,
+            template: None,
             usage_chunk: None,
             usage: None,
             state: State::Open,
@@ -67,19 +106,27 @@ impl Relay {
         self.usage
     }
 
+    /// The answer has ended well: what it thought is kept.
+    pub fn ended(&self) {
+        self.asked.ear.iter().for_each(Ear::ended);
+    }
+
     fn chunk(&mut self, mut chunk: Chunk, frame: Frame, out: &mut Vec<Frame>) -> Result<(), Error> {
         self.usage = chunk.told_usage().or(self.usage);
         let only_usage = chunk.usage.is_some() && chunk.choices.as_ref().is_none_or(Vec::is_empty);
         if only_usage {
             self.usage_chunk = None;
             if self.asked.wants_usage {
-                let edits = Edits { model: self.asked.renamed.as_deref(), ..Edits::default() };
+                let model = self.asked.renamed.as_deref();
+                let edits = Edits { model, repaired: self.filters.repaired(), ..Edits::default() };
                 out.push(edits.apply(frame));
             }
             return Ok(());
         }
-        let has_calls = chunk.choices.iter().flatten().any(|choice| !choice.delta.tool_calls.is_empty());
-        let changed_calls = if has_calls { self.changed_calls(&mut chunk) } else { None };
+        self.template.get_or_insert_with(|| frame.data.clone());
+        let before = chunk.clone();
+        self.filters.normalise(&mut chunk);
+        let choices = ChoiceEdits::between(&before, &chunk);
         for choice in chunk.choices.iter().flatten() {
             if let Some(reason) = choice.finish_reason.as_deref().filter(|reason| !reason.is_empty()) {
                 if stop::is_failure(reason) {
@@ -90,12 +137,16 @@ impl Relay {
             }
             self.spoke |= choice.speaks();
         }
+        if let Some(ear) = &mut self.asked.ear {
+            ear.listener.hear(&chunk);
+        }
         let edits = Edits {
             model: self.asked.renamed.as_deref(),
-            calls: changed_calls,
+            choices,
             reasons: chunk.choices.iter().flatten().any(|choice| is_foreign(choice.finish_reason.as_deref())),
             without_usage: chunk.usage.is_some(),
             as_chunk: memchr::memmem::find(&frame.data, b"\"message\":").is_some(),
+            repaired: 0,
         };
         if edits.without_usage {
             self.usage_chunk = Members::parse(&frame.data).ok();
@@ -104,25 +155,49 @@ impl Relay {
         Ok(())
     }
 
-    /// The tool calls of each choice in the API's own form, where they were not in it.
-    fn changed_calls(&mut self, chunk: &mut Chunk) -> Option<Vec<Vec<ToolCallDelta>>> {
-        let before = calls_of(chunk);
-        self.calls.normalise(chunk);
-        let after = calls_of(chunk);
-        (before != after).then_some(after)
+    /// Says what was held back, where no finish reason came to say it with.
+    fn release(&mut self, out: &mut Vec<Frame>) {
+        for rest in self.filters.rest() {
+            let template = self.template.as_ref().and_then(|data| Members::parse(data).ok());
+            let Some(mut members) = template else { return };
+            let choices = rest.choices.iter().flatten().map(|choice| {
+                let blank = json!({ "index": choice.index, "delta": {}, "finish_reason": null });
+                (Raw::of(&blank), Choice { index: choice.index, ..Choice::default() })
+            });
+            let (blanks, before): (Vec<Raw>, Vec<Choice>) = choices.unzip();
+            members.remove("usage");
+            members.set("choices", Raw::of(&blanks));
+            let before = Chunk { choices: Some(before), usage: None };
+            let model = self.asked.renamed.as_deref();
+            let edits = Edits { model, choices: ChoiceEdits::between(&before, &rest), ..Edits::default() };
+            self.spoke |= rest.choices.iter().flatten().any(Choice::speaks);
+            if let Some(ear) = &mut self.asked.ear {
+                ear.listener.hear(&rest);
+            }
+            out.push(edits.apply(Frame::data(members.to_raw().bytes())));
+        }
+    }
+
+    /// How many calls were repaired.
+    pub fn repaired(&self) -> u32 {
+        self.filters.repaired()
     }
 
     /// Says what still has to be said, and `[DONE]`.
     fn complete(&mut self, done: Option<Frame>, out: &mut Vec<Frame>) -> Result<(), Error> {
-        if let Some(error) = self.calls.nameless() {
+        self.release(out);
+        if let Some(error) = self.filters.nameless() {
             return Err(error);
         }
         let counted = self.usage.is_some_and(|usage| usage.completion_tokens > 0);
         if !self.spoke && !counted && !self.may_be_silent {
-            return Err(said::empty(&self.asked.upstream));
+            return Err(said::empty(self.asked.judge.upstream()));
         }
         if let (Some(mut chunk), true) = (self.usage_chunk.take(), self.asked.wants_usage) {
             chunk.set("choices", Raw::from_static("[]"));
+            if self.filters.repaired() > 0 {
+                mark(&mut chunk, self.filters.repaired());
+            }
             out.push(Frame::data(chunk.to_raw().bytes()));
         }
         out.push(done.unwrap_or_else(|| Frame::data(Bytes::from_static(b"[DONE]"))));
@@ -132,6 +207,7 @@ impl Relay {
 
     fn fail(&mut self, error: &Error, out: &mut Vec<Frame>) {
         if self.state != State::Over {
+            self.release(out);
             out.push(Frame::json(None, &openai_envelope(error)));
             self.state = State::Over;
         }
@@ -173,127 +249,6 @@ impl Step for Relay {
     }
 }
 
-fn calls_of(chunk: &Chunk) -> Vec<Vec<ToolCallDelta>> {
-    chunk.choices.iter().flatten().map(|choice| choice.delta.tool_calls.clone()).collect()
-}
-
-/// Whether a finish reason is one that strict clients refuse (D07).
-fn is_foreign(reason: Option<&str>) -> bool {
-    reason.is_some_and(|reason| {
-        !matches!(reason, "" | "stop" | "length" | "tool_calls" | "content_filter" | "function_call")
-    })
-}
-
-/// The changes that one chunk or completion needs.
-#[derive(Default)]
-struct Edits<'a> {
-    model: Option<&'a str>,
-    /// The tool calls of each choice, in the API's own form (D06).
-    calls: Option<Vec<Vec<ToolCallDelta>>>,
-    reasons: bool,
-    without_usage: bool,
-    /// Make a whole completion a chunk.
-    as_chunk: bool,
-}
-
-impl Edits<'_> {
-    fn apply(self, frame: Frame) -> Frame {
-        let unchanged = self.model.is_none()
-            && self.calls.is_none()
-            && !self.reasons
-            && !self.without_usage
-            && !self.as_chunk;
-        if unchanged {
-            return frame;
-        }
-        match Members::parse(&frame.data) {
-            Ok(mut members) => {
-                self.edit(&mut members);
-                Frame::data(members.to_raw().bytes())
-            }
-            Err(_) => frame,
-        }
-    }
-
-    fn edit(&self, members: &mut Members) {
-        if let Some(model) = self.model.filter(|_| members.get("model").is_some()) {
-            members.set("model", Raw::of(model));
-        }
-        if self.without_usage {
-            members.remove("usage");
-        }
-        if self.as_chunk && members.is("object", "chat.completion") {
-            members.set("object", Raw::from_static("\"chat.completion.chunk\""));
-        }
-        if self.calls.is_none() && !self.reasons && !self.as_chunk {
-            return;
-        }
-        let Some(mut choices) = members.get("choices").and_then(Raw::objects) else { return };
-        for (at, choice) in choices.iter_mut().enumerate() {
-            if self.as_chunk {
-                choice.rename("message", "delta");
-            }
-            if self.reasons {
-                map_reason(choice);
-            }
-            if let Some(calls) = self.calls.as_ref().and_then(|calls| calls.get(at)) {
-                for holder in ["delta", "message"] {
-                    set_calls(choice, holder, calls);
-                }
-            }
-        }
-        members.set("choices", json::array(&choices));
-    }
-}
-
-/// Puts a finish reason into the API's words, and keeps the provider's beside it.
-fn map_reason(choice: &mut Members) {
-    let Some(native) = choice.text("finish_reason").map(std::borrow::Cow::into_owned) else { return };
-    if !is_foreign(Some(&native)) {
-        return;
-    }
-    let mapped = match native.as_str() {
-        "max_tokens" | "model_context_window_exceeded" => "length",
-        "sensitive" => "content_filter",
-        _ => "stop",
-    };
-    choice.set("finish_reason", Raw::of(mapped));
-    choice.set("native_finish_reason", Raw::of(native.as_str()));
-}
-
-fn set_calls(choice: &mut Members, holder: &'static str, calls: &[ToolCallDelta]) {
-    let Some(mut delta) = choice.get(holder).and_then(Raw::members) else { return };
-    if delta.some("tool_calls").is_none() {
-        return;
-    }
-    if calls.is_empty() {
-        delta.remove("tool_calls");
-    } else {
-        let calls: Vec<Members> = calls.iter().map(|call| call_members(call, holder == "delta")).collect();
-        delta.set("tool_calls", json::array(&calls));
-    }
-    choice.set(holder, delta.to_raw());
-}
-
-fn call_members(call: &ToolCallDelta, numbered: bool) -> Members {
-    let mut members = Members::new();
-    if let Some(index) = call.index.filter(|_| numbered) {
-        members.set("index", Raw::of(&index));
-    }
-    if let Some(id) = &call.id {
-        members.set("id", Raw::of(id));
-        members.set("type", Raw::from_static("\"function\""));
-    }
-    let mut function = Members::new();
-    if let Some(name) = &call.function.name {
-        function.set("name", Raw::of(name));
-    }
-    if let Some(Content::Text(arguments)) = &call.function.arguments {
-        function.set("arguments", Raw::of(arguments));
-    }
-    members.with("function", function.to_raw())
-}
-
 /// A whole completion that was looked through.
 pub struct Whole {
     /// Its body, changed where a rule must.
@@ -302,6 +257,8 @@ pub struct Whole {
     pub usage: Option<Usage>,
     /// What it says, for counts of our own.
     pub chunk: Chunk,
+    /// How many calls were repaired.
+    pub repaired: u32,
 }
 
 /// Looks through a whole completion, and changes what a rule must.
@@ -309,7 +266,7 @@ pub struct Whole {
 /// # Errors
 /// The error that the body says, or `BadAnswer` where it holds no answer.
 pub fn whole(asked: &Asked, body: Bytes) -> Result<Whole, Error> {
-    let mut chunk = said::read_whole(&asked.upstream, &body)?;
+    let mut chunk = asked.judge.read_whole(&body)?;
     let choices = chunk.choices.as_deref().unwrap_or_default();
     let counted = chunk.usage.filter(Usage::is_counted);
     if let Some(reason) =
@@ -319,19 +276,39 @@ pub fn whole(asked: &Asked, body: Bytes) -> Result<Whole, Error> {
     }
     let reasons = choices.iter().any(|choice| is_foreign(choice.finish_reason.as_deref()));
     let broken = choices.iter().flat_map(|choice| &choice.delta.tool_calls).any(is_broken);
-    let mut calls = CallFilter::new(asked.seed.clone());
-    calls.normalise(&mut chunk);
-    if let Some(error) = calls.nameless() {
+    let before = chunk.clone();
+    let mut filters = asked.filters();
+    filters.normalise(&mut chunk);
+    filters.rest().into_iter().for_each(|rest| absorb(&mut chunk, rest));
+    if let Some(error) = filters.nameless() {
         return Err(error);
     }
-    let edits = Edits {
-        model: asked.renamed.as_deref(),
-        calls: broken.then(|| calls_of(&chunk)),
-        reasons,
-        ..Edits::default()
-    };
+    let mut choices = ChoiceEdits::between(&before, &chunk);
+    let repaired = filters.repaired();
+    if !broken && repaired == 0 {
+        // Whole calls have no numbers; only what clients insist on is added.
+        choices.iter_mut().for_each(|edits| edits.calls = None);
+        if choices.iter().all(ChoiceEdits::is_nothing) {
+            choices.clear();
+        }
+    }
+    let edits = Edits { model: asked.renamed.as_deref(), choices, reasons, repaired, ..Edits::default() };
     let body = edits.apply(Frame::data(body)).data;
-    Ok(Whole { body, usage: counted, chunk })
+    Ok(Whole { body, usage: counted, chunk, repaired })
+}
+
+/// Adds what was held back at the end of a whole answer to the answer.
+fn absorb(chunk: &mut Chunk, rest: Chunk) {
+    for late in rest.choices.into_iter().flatten() {
+        let choice = chunk.choices.iter_mut().flatten().find(|choice| choice.index == late.index);
+        let Some(said) = choice.map(|choice| &mut choice.delta) else { continue };
+        match (&mut said.content, late.delta.content) {
+            (Some(Content::Text(text)), Some(Content::Text(more))) => text.push_str(&more),
+            (content, Some(more)) => *content = Some(more),
+            (_, None) => {}
+        }
+        said.tool_calls.extend(late.delta.tool_calls);
+    }
 }
 
 /// Puts counts of our own into a completion that came without, and says that they are (D09).

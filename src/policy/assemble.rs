@@ -3,7 +3,7 @@
 //! What the answer means is left to those who read whole bodies; here the pieces are only put together.
 
 use super::calls::CallFilter;
-use super::failure;
+use super::failure::{self, Judge};
 use super::grown::Fields;
 use super::wrapped::unwrap;
 use crate::error::{Error, ErrorKind, Result};
@@ -20,7 +20,7 @@ const MAX_DEPTH: usize = 128;
 
 /// Puts the chunks of a stream together.
 pub struct Assembler {
-    upstream: String,
+    judge: Judge,
     calls: CallFilter,
     /// The members beside the answers, as they were said last, in the order of their first mention.
     outer: Members,
@@ -35,11 +35,11 @@ pub struct Assembler {
 }
 
 impl Assembler {
-    /// An answer of this upstream's of which nothing has come yet; `seed` makes minted call ids its own,
+    /// An answer, read by this judge, of which nothing has come yet; `seed` makes minted call ids its own,
     /// as `[a-zA-Z0-9]+`.
-    pub fn new(upstream: impl Into<String>, seed: impl Into<String>) -> Self {
+    pub fn new(judge: Judge, seed: impl Into<String>) -> Self {
         Self {
-            upstream: upstream.into(),
+            judge,
             calls: CallFilter::new(seed),
             outer: Members::new(),
             choices: Vec::new(),
@@ -54,7 +54,7 @@ impl Assembler {
     /// Takes one frame.
     ///
     /// # Errors
-    /// As [`failure::read_frame`], and `BadAnswer` where the answer is too large to be held.
+    /// As [`Judge::read_frame`], and `BadAnswer` where the answer is too large to be held.
     pub fn push(&mut self, frame: &Frame) -> Result<()> {
         if self.is_over() {
             return Ok(());
@@ -67,7 +67,7 @@ impl Assembler {
         if scan::is_deeper_than(&data, MAX_DEPTH) {
             return Err(self.refusal("is nested too deep"));
         }
-        match failure::read_frame(&self.upstream, &data)? {
+        match self.judge.read_frame(&data)? {
             Reading::Done => self.done = true,
             Reading::Chunk(chunk) => self.take(&data, chunk)?,
         }
@@ -96,7 +96,7 @@ impl Assembler {
             return Err(failure::broken_off());
         }
         if self.outer.is_empty() {
-            return Err(failure::empty(&self.upstream));
+            return Err(failure::empty(self.judge.upstream()));
         }
         if let Some(error) = self.calls.nameless() {
             return Err(error);
@@ -112,10 +112,10 @@ impl Assembler {
     }
 
     fn take(&mut self, data: &Bytes, mut chunk: Chunk) -> Result<()> {
-        let unread = |error| failure::not_understood(&self.upstream).with_source(error);
+        let unread = |error| failure::not_understood(self.judge.upstream()).with_source(error);
         let members = Members::parse(data).map_err(unread)?;
         let choices = members.some("choices").map(Raw::objects).unwrap_or_else(|| Some(Vec::new()));
-        let Some(choices) = choices else { return Err(failure::not_understood(&self.upstream)) };
+        let Some(choices) = choices else { return Err(failure::not_understood(self.judge.upstream())) };
         let is_whole = |choice: &Members| choice.some("message").is_some() && choice.get("delta").is_none();
         let is_first = self.outer.is_empty() && !members.is("object", "chat.completion.chunk");
         if is_first && !choices.is_empty() && choices.iter().all(is_whole) {
@@ -145,7 +145,7 @@ impl Assembler {
     }
 
     fn refusal(&self, why: &str) -> Error {
-        Error::new(ErrorKind::BadAnswer, format!("the answer of upstream `{}` {why}", self.upstream))
+        Error::new(ErrorKind::BadAnswer, format!("the answer of upstream `{}` {why}", self.judge.upstream()))
     }
 }
 
@@ -279,7 +279,7 @@ mod tests {
     use super::*;
 
     fn assembled(datas: &[&str]) -> Result<String> {
-        let mut assembler = Assembler::new("zai", "s");
+        let mut assembler = Assembler::new(Judge::plain("zai"), "s");
         for data in datas {
             assembler.push(&Frame::data(Bytes::copy_from_slice(data.as_bytes())))?;
         }
@@ -337,7 +337,7 @@ mod tests {
         let chunk =
             r#"{"success":true,"data":{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}}"#;
         let body = assembled(&[chunk]).unwrap();
-        assert!(failure::read_whole("zai", &Bytes::from(body)).is_ok());
+        assert!(Judge::plain("zai").read_whole(&Bytes::from(body)).is_ok());
     }
 
     #[test]

@@ -100,7 +100,7 @@ fn numbers_of(text: &str) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::failure::of_status;
+    use super::super::failure::Judge;
     use super::*;
 
     #[test]
@@ -132,7 +132,7 @@ mod tests {
                 Some(24768),
             ),
         ] {
-            let error = of_status("zai", 400, None, body.as_bytes());
+            let error = Judge::plain("zai").of_status(400, None, body.as_bytes());
             assert_eq!((error.kind(), error.message()), (ErrorKind::PromptTooLong, expected));
             assert_eq!(error.room(), room, "{body}");
         }

@@ -1,23 +1,25 @@
-//! What is peculiar about one provider, as data.
+//! What is peculiar about one model at one provider, as data.
 
+use super::presets::rows::{Budget, Patch, ReplayAs, Thinks};
 use crate::dialect::Dialect;
+use crate::wish::Level;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// One provider's habits. The default suits a generic OpenAI-compatible server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The habits of one model at one provider. The default suits a generic OpenAI-compatible server.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Profile {
     /// The preset's name.
-    pub id: &'static str,
-    /// Where it is called, without a user's word on it.
-    pub base_url: Option<&'static str>,
+    pub id: String,
     /// How requests are written for it.
     pub dialect: Dialect,
-    /// Whether its models write `<think>` into their text (B11).
+    /// Whether it writes `<think>` into its text (B11).
     pub inline_think: bool,
     /// The member that bounds an answer (A30).
-    pub max_tokens_field: &'static str,
+    pub max_tokens_field: String,
     /// The longest answer in tokens; what is asked beyond it is lowered (A30).
     pub max_output: Option<u64>,
-    /// How many tokens prompt and answer may have together, whatever the model.
+    /// How many tokens prompt and answer may have together.
     pub context_window: Option<u64>,
     /// Whether `developer` is a role there (D04).
     pub developer_role: bool,
@@ -25,24 +27,61 @@ pub struct Profile {
     pub stream_options: bool,
     /// Whether `parallel_tool_calls` is taken (A29).
     pub parallel_tool_calls: bool,
-    /// Models that are shown when it has no list of its own.
-    pub known_models: &'static [&'static str],
+    /// Members that are never sent.
+    pub drop: Arc<[String]>,
+    /// What is merged into streamed requests with tools.
+    pub stream_tools: Option<Arc<Patch>>,
+    /// Whether it answers streams only (A33).
+    pub always_stream: bool,
+    /// How it is asked to think; nothing where nobody knows.
+    pub thinking: Option<Arc<Rule>>,
+    /// Whether it thinks at all, where known.
+    pub thinks: Option<Thinks>,
+    /// In what form it wants its thoughts back.
+    pub replay_as: ReplayAs,
 }
 
 impl Default for Profile {
     fn default() -> Self {
         Self {
-            id: "openai",
-            base_url: None,
+            id: super::presets::GENERIC.to_owned(),
             dialect: Dialect::default(),
             inline_think: false,
-            max_tokens_field: "max_tokens",
+            max_tokens_field: "max_tokens".to_owned(),
             max_output: None,
             context_window: None,
             developer_role: false,
             stream_options: true,
             parallel_tool_calls: true,
-            known_models: &[],
+            drop: Arc::default(),
+            stream_tools: None,
+            always_stream: false,
+            thinking: None,
+            thinks: None,
+            replay_as: ReplayAs::ReasoningContent,
         }
     }
+}
+
+/// How a model is asked to think.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Rule {
+    /// Paths that are taken out of the request first, so that a caller's foreign words cannot collide.
+    pub clear: Vec<String>,
+    /// What every request gets.
+    pub always: Patch,
+    /// What switches thinking on.
+    pub on: Option<Patch>,
+    /// What switches it off; nothing where it cannot be.
+    pub off: Option<Patch>,
+    /// What makes it think so hard.
+    pub levels: BTreeMap<Level, Patch>,
+    /// Where a number of tokens is said.
+    pub budget: Option<Budget>,
+    /// What happens where nothing is sent, in a word.
+    pub default: Option<String>,
+    /// Whether a tool can be forced while it thinks (A28).
+    pub forced_tool_choice: bool,
+    /// What is not sent while it thinks.
+    pub drop_on: Vec<String>,
 }

@@ -1,8 +1,10 @@
 //! Fits a chat request to a profile: what either face asked for, in the words of one provider.
 
+use super::history::{self, Recalling};
+use super::images;
 use super::profile::Profile;
-use crate::dialect::Replay;
-use crate::wire::json::{Kind, Members, Raw};
+use super::think::{self, Asked};
+use crate::wire::json::{Kind, Raw};
 use crate::wire::openai::ChatRequest;
 
 /// The members that bound an answer; the first one that is there counts.
@@ -15,10 +17,14 @@ pub struct Fitted {
     pub usage_is_ours: bool,
     /// The bound that was lowered, and to what (A30).
     pub clamped: Option<(u64, u64)>,
+    /// What the answer says of its thinking (`x-iflow2api-thinking`).
+    pub thinking: Option<String>,
+    /// What was changed, as a person would want to know (`x-iflow2api-warning`).
+    pub warnings: Vec<String>,
 }
 
-/// Fits a request to a profile.
-pub fn fit(request: &mut ChatRequest, profile: &Profile) -> Fitted {
+/// Fits a request to a profile: what is wished of its thinking, and what is remembered of earlier thoughts.
+pub fn fit(request: &mut ChatRequest, profile: &Profile, asked: Asked, recalling: Recalling<'_>) -> Fitted {
     drop_empty_tools(request);
     if !profile.parallel_tool_calls {
         request.remove("parallel_tool_calls");
@@ -26,8 +32,25 @@ pub fn fit(request: &mut ChatRequest, profile: &Profile) -> Fitted {
     if !profile.developer_role {
         rename_developers(request);
     }
-    replay(request, profile);
-    Fitted { usage_is_ours: ask_for_usage(request, profile), clamped: bound_answer(request, profile) }
+    let mut warnings = Vec::new();
+    if !profile.dialect.vision {
+        warnings.extend(images::omit(request));
+    }
+    let outcome = think::ask(request, profile, asked);
+    warnings.extend(outcome.warning);
+    history::replay(request, profile, recalling);
+    let usage_is_ours = ask_for_usage(request, profile);
+    let clamped = bound_answer(request, profile);
+    for member in profile.drop.iter() {
+        request.remove(member);
+    }
+    if let Some(patch) = profile.stream_tools.as_ref().filter(|_| request.is_stream() && request.has("tools"))
+    {
+        for (key, value) in patch.iter().filter(|(key, _)| !request.has(key)).collect::<Vec<_>>() {
+            request.set(key.clone(), Raw::of(value));
+        }
+    }
+    Fitted { usage_is_ours, clamped, thinking: outcome.says, warnings }
 }
 
 /// Where a completion is asked for: DeepSeek goes on with a started answer at its beta address only.
@@ -74,27 +97,6 @@ fn rename_developers(request: &mut ChatRequest) {
     }
 }
 
-/// Thoughts of earlier turns: sent, sent empty, or left out, as the provider insists (E02, E03).
-fn replay(request: &mut ChatRequest, profile: &Profile) {
-    let dialect = &profile.dialect;
-    let needs = |message: &Members| {
-        let is_turn = match dialect.replay {
-            Replay::Never => return message.some("reasoning_content").is_some(),
-            Replay::ToolTurns => message.some("tool_calls").is_some(),
-            Replay::All => true,
-        };
-        is_turn && message.is("role", "assistant") && message.some("reasoning_content").is_none()
-    };
-    let missing = dialect.replay_empty.or((dialect.replay == Replay::Never).then_some(""));
-    let Some(missing) = missing.filter(|_| request.messages().iter().any(needs)) else { return };
-    for message in request.messages_mut().iter_mut().filter(|message| needs(message)) {
-        match dialect.replay {
-            Replay::Never => drop(message.remove("reasoning_content")),
-            Replay::ToolTurns | Replay::All => message.set("reasoning_content", Raw::of(missing)),
-        }
-    }
-}
-
 /// Asks for the usage of a stream, where the caller did not (A39).
 fn ask_for_usage(request: &mut ChatRequest, profile: &Profile) -> bool {
     if !request.is_stream() || !profile.stream_options {
@@ -109,12 +111,20 @@ fn ask_for_usage(request: &mut ChatRequest, profile: &Profile) -> bool {
     true
 }
 
+/// The same request as one for a stream, for a provider that answers with nothing else.
+pub fn as_stream(request: &ChatRequest, profile: &Profile) -> ChatRequest {
+    let mut request = request.clone();
+    request.set("stream", Raw::from_static("true"));
+    ask_for_usage(&mut request, profile);
+    request
+}
+
 /// Lowers the bound of the answer to what the provider allows, under the name it knows (A30).
 fn bound_answer(request: &mut ChatRequest, profile: &Profile) -> Option<(u64, u64)> {
     if request.has("max_tokens") && request.has("max_completion_tokens") {
         request.remove("max_tokens");
     } else if profile.max_tokens_field != "max_tokens" {
-        request.rename("max_tokens", profile.max_tokens_field);
+        request.rename("max_tokens", profile.max_tokens_field.clone());
     }
     let limit = profile.max_output?;
     let field = BOUNDS.into_iter().find(|field| request.has(field))?;

@@ -4,22 +4,36 @@
 use crate::error::Error;
 use crate::step::{Ending, Step};
 use crate::wire::json::{Kind, Members, Raw};
-use crate::wire::openai::{Chunk, Content, Delta, Reading};
+use crate::wire::openai::{Choice, Chunk, Content, Delta, Reading};
 use crate::wire::scan::partial_suffix;
 
 /// Turns whatever dialect a provider thinks in into `reasoning_content`.
 #[derive(Debug, Default)]
 pub struct ThinkingFilter {
-    inline: Option<Inline>,
+    inline_think: bool,
+    /// The texts of answers, by their numbers.
+    inline: Vec<(u32, Inline)>,
 }
 
 impl ThinkingFilter {
     /// A filter; `inline_think` where the model writes `<think>` into its text.
     pub fn new(inline_think: bool) -> Self {
-        Self { inline: inline_think.then(Inline::default) }
+        Self { inline_think, inline: Vec::new() }
     }
 
-    fn read(&mut self, delta: &mut Delta) {
+    /// The text of an answer; none where no tags are looked for.
+    fn inline(&mut self, index: u32) -> Option<&mut Inline> {
+        if !self.inline_think {
+            return None;
+        }
+        let at = self.inline.iter().position(|(known, _)| *known == index).unwrap_or_else(|| {
+            self.inline.push((index, Inline::default()));
+            self.inline.len() - 1
+        });
+        self.inline.get_mut(at).map(|(_, inline)| inline)
+    }
+
+    fn read(&mut self, index: u32, delta: &mut Delta) {
         let mut thoughts = thoughts_of(delta);
         if let Some(Content::Other(parts)) = &delta.content {
             let read = Parts::read(parts);
@@ -29,7 +43,7 @@ impl ThinkingFilter {
             }
             delta.content = Some(Content::Text(read.text));
         }
-        if let (Some(inline), Some(Content::Text(text))) = (&mut self.inline, &mut delta.content) {
+        if let (Some(inline), Some(Content::Text(text))) = (self.inline(index), &mut delta.content) {
             *text = inline.push(text, &mut thoughts);
         }
         delta.reasoning_content = (!thoughts.is_empty()).then_some(Content::Text(thoughts));
@@ -42,43 +56,42 @@ impl Step for ThinkingFilter {
 
     fn push(&mut self, mut item: Reading, out: &mut Vec<Reading>) -> Result<(), Error> {
         if let Reading::Chunk(chunk) = &mut item {
-            for choice in chunk.choices.iter_mut().flatten() {
-                let ends = choice.finish_reason.is_some();
-                self.read(&mut choice.delta);
-                if ends && choice.index == 0 {
-                    self.release(&mut choice.delta);
-                }
-            }
+            self.normalise(chunk);
         } else if let Some(last) = self.rest() {
-            out.push(last);
+            out.push(Reading::Chunk(last));
         }
         out.push(item);
         Ok(())
     }
 
     fn finish(&mut self, _ending: Ending<'_>, out: &mut Vec<Reading>) -> Option<Error> {
-        out.extend(self.rest());
+        out.extend(self.rest().map(Reading::Chunk));
         None
     }
 }
 
 impl ThinkingFilter {
-    /// What was held back, as a chunk of its own.
-    fn rest(&mut self) -> Option<Reading> {
-        let mut delta = Delta::default();
-        self.release(&mut delta);
-        let held = delta.content.is_some() || delta.reasoning_content.is_some();
-        held.then(|| {
-            let choice = crate::wire::openai::Choice { delta, ..Default::default() };
-            Reading::Chunk(Chunk { choices: Some(vec![choice]), usage: None })
-        })
+    /// Puts the thoughts of one chunk into `reasoning_content`.
+    pub fn normalise(&mut self, chunk: &mut Chunk) {
+        for choice in chunk.choices.iter_mut().flatten() {
+            let ends = choice.finish_reason.is_some();
+            self.read(choice.index, &mut choice.delta);
+            if let Some(inline) = self.inline(choice.index).filter(|_| ends) {
+                inline.release(&mut choice.delta);
+            }
+        }
     }
 
-    /// Appends what was held back to a delta.
-    fn release(&mut self, delta: &mut Delta) {
-        let Some((text, thoughts)) = self.inline.as_mut().map(Inline::finish) else { return };
-        append(&mut delta.content, &text);
-        append(&mut delta.reasoning_content, &thoughts);
+    /// What was held back, as a chunk of its own.
+    pub fn rest(&mut self) -> Option<Chunk> {
+        let held = self.inline.iter_mut().filter_map(|(index, inline)| {
+            let mut delta = Delta::default();
+            inline.release(&mut delta);
+            let held = delta.content.is_some() || delta.reasoning_content.is_some();
+            held.then(|| Choice { index: *index, delta, ..Choice::default() })
+        });
+        let choices: Vec<Choice> = held.collect();
+        (!choices.is_empty()).then_some(Chunk { choices: Some(choices), usage: None })
     }
 }
 
@@ -98,13 +111,14 @@ pub(super) fn thoughts_of(delta: &mut Delta) -> String {
         Content::Text(text) => text,
         Content::Other(raw) => thoughts_in(&raw),
     });
-    let others = [delta.reasoning.take(), delta.thinking.take(), delta.reasoning_details.take()];
+    // The parts stay: they go back to the provider as they came.
+    let others = [delta.reasoning.take(), delta.thinking.take(), delta.reasoning_details.clone()];
     let others = others.into_iter().flatten().map(|raw| thoughts_in(&raw));
     plain.into_iter().chain(others).find(|text| !text.is_empty()).unwrap_or_default()
 }
 
 /// The thoughts in a string, an object, or an array of these.
-fn thoughts_in(raw: &Raw) -> String {
+pub(super) fn thoughts_in(raw: &Raw) -> String {
     match raw.kind() {
         Kind::String => raw.text().unwrap_or_default().into_owned(),
         Kind::Array => raw.items().unwrap_or_default().iter().map(thoughts_in).collect(),
@@ -214,6 +228,13 @@ impl Inline {
                 State::Text => return std::mem::take(&mut self.held),
             }
         }
+    }
+
+    /// Appends what was held back to a delta.
+    fn release(&mut self, delta: &mut Delta) {
+        let (text, thoughts) = self.finish();
+        append(&mut delta.content, &text);
+        append(&mut delta.reasoning_content, &thoughts);
     }
 
     /// Ends the text: what is held back is thought where the tag was never closed, and text else.

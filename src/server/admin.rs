@@ -147,13 +147,7 @@ mod tests {
             escape("<img src=x onerror='a&b'>\""),
             "&lt;img src=x onerror=&#39;a&amp;b&#39;&gt;&quot;"
         );
-        let model = ModelEntry {
-            id: "<script>alert(1)</script>".to_owned(),
-            owned_by: "\"><b>".to_owned(),
-            created_unix_seconds: 0,
-            max_input_tokens: None,
-            max_tokens: None,
-        };
+        let model = ModelEntry::new("<script>alert(1)</script>", "\"><b>");
         let mut html = String::new();
         list_models(&[model], &mut html);
         assert!(!html.contains("<script>") && !html.contains("<b>"), "{html}");

@@ -36,6 +36,9 @@ pub fn response(reply: Reply) -> Response {
     if reply.continuations > 0 {
         headers.insert("x-iflow2api-continuations", HeaderValue::from(reply.continuations));
     }
+    if let Some(thinking) = &reply.thinking {
+        headers.insert("x-iflow2api-thinking", envelope::header_text(thinking));
+    }
     if !reply.warnings.is_empty() {
         let text = reply.warnings.join("; ");
         headers.insert("x-iflow2api-warning", envelope::header_text(&text));

@@ -30,7 +30,7 @@ impl Anthropic {
     /// Create a message
     ///
     /// With `stream: true` the answer is events. `anthropic-version` and `anthropic-beta` are
-    /// accepted and not needed.
+    /// not needed; an upstream that speaks this API itself gets them.
     #[oai(path = "/v1/messages", method = "post", operation_id = "createMessage")]
     async fn messages(
         &self,

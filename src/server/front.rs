@@ -10,13 +10,17 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{Call, Mode, Over};
 use futures_util::FutureExt as _;
 use poem::http::uri::PathAndQuery;
-use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use poem::{Endpoint, IntoResponse as _, Request, Response};
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 
 /// Whether a cut answer goes on, for one call.
 const CONTINUE_HEADER: &str = "x-iflow2api-continue";
+/// What a caller says of the Anthropic API, which goes on to an upstream that speaks it too. Nothing else of
+/// a caller's headers goes anywhere.
+const PASSED_ON: [HeaderName; 2] =
+    [HeaderName::from_static("anthropic-version"), HeaderName::from_static("anthropic-beta")];
 
 /// The endpoint around all routes.
 pub struct Front<E> {
@@ -70,7 +74,8 @@ impl<E: Endpoint<Output = Response>> Endpoint for Front<E> {
         let face = Face::of(path);
         let wish = continuation(request.headers());
         let continuation = wish.as_ref().ok().copied().flatten();
-        let call = Call { continuation, over: self.over.clone(), ..Call::start() };
+        let passed_on = passed_on(request.headers());
+        let call = Call { continuation, passed_on, over: self.over.clone(), ..Call::start() };
         let mut line = Line::new(call.clone(), face, path);
         if ops::is_quiet(request.method(), path) {
             line.silence();
@@ -109,6 +114,16 @@ fn continuation(headers: &HeaderMap) -> Result<Option<Mode>> {
     let Some(value) = headers.get(CONTINUE_HEADER) else { return Ok(None) };
     let mode = value.to_str().ok().and_then(|value| Mode::of(&value.trim().to_ascii_lowercase()));
     mode.map(Some).ok_or_else(|| Error::invalid(CONTINUE_HEADER, "must be one of `auto`, `always`, `off`"))
+}
+
+fn passed_on(headers: &HeaderMap) -> HeaderMap {
+    let mut passed_on = HeaderMap::new();
+    for name in PASSED_ON {
+        for value in headers.get_all(&name) {
+            passed_on.append(name.clone(), value.clone());
+        }
+    }
+    passed_on
 }
 
 /// The address that is meant where a base URL was written with `/v1` once too often, not at all, or

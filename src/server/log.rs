@@ -79,6 +79,8 @@ impl Drop for Line {
             tokens_out = record.tokens_out,
             queue_ms = record.queued.map(milliseconds),
             retries = record.retries,
+            fallbacks = some(record.fallbacks),
+            repairs = some(record.repairs),
             continuations = some(record.continuations),
             rescues = some(record.rescues),
             trimmed = record.trimmed.map(|(messages, _)| messages),

@@ -188,11 +188,9 @@ mod tests {
 
     fn entry(id: &str) -> ModelEntry {
         ModelEntry {
-            id: id.to_owned(),
-            owned_by: "zai".to_owned(),
             created_unix_seconds: 1_700_000_000,
             max_input_tokens: Some(200_000),
-            max_tokens: None,
+            ..ModelEntry::new(id, "zai")
         }
     }
 

@@ -5,7 +5,7 @@ use super::content::{Part, Reader, content, missing, required_text, text_of};
 use super::loss::Losses;
 use super::names::{Ids, Names};
 use super::results::{Outcome, ToolResult, server_call, server_result};
-use super::signature;
+use super::thoughts::{self, Thought};
 use crate::dialect::{EmptyContent, InlineSystem, Replay};
 use crate::error::{Error, Result};
 use crate::wire::json::{self, Kind, Members, Raw};
@@ -35,7 +35,7 @@ pub struct User {
 #[derive(Default)]
 pub struct Assistant {
     texts: Vec<String>,
-    thoughts: Vec<String>,
+    thoughts: Vec<Thought>,
     calls: Vec<CallOfTool>,
 }
 
@@ -132,7 +132,9 @@ impl<'a> History<'a> {
         for (index, block) in blocks.iter().enumerate() {
             let path = format!("{path}.content[{index}]");
             match block.text("type").as_deref() {
-                Some("thinking") => self.thoughts(block, &mut said),
+                Some("thinking") => {
+                    said.thoughts.extend(thoughts::of_block(block, self.reader.dialect.replay))
+                }
                 Some("redacted_thinking") => {}
                 Some("tool_use") => said.calls.push(self.call(block, &path)?),
                 Some("server_tool_use" | "mcp_tool_use") => said.texts.push(server_call(block)),
@@ -169,19 +171,6 @@ impl<'a> History<'a> {
             }
             _ => self.turns.push(Turn::Assistant(said)),
         }
-    }
-
-    /// Thoughts come back where the provider takes them, those of other vendors only where it takes
-    /// all (E01, E07).
-    fn thoughts(&mut self, block: &Members, said: &mut Assistant) {
-        let ours = block.text("signature").is_some_and(|text| signature::is_ours(&text));
-        let wanted = match self.reader.dialect.replay {
-            Replay::Never => false,
-            Replay::ToolTurns => ours,
-            Replay::All => true,
-        };
-        let text = block.text("thinking").filter(|text| wanted && !text.is_empty());
-        said.thoughts.extend(text.map(std::borrow::Cow::into_owned));
     }
 
     fn call(&mut self, block: &Members, path: &str) -> Result<CallOfTool> {
@@ -278,7 +267,7 @@ impl<'a> History<'a> {
         }
         let is_kept = self.reader.dialect.replay == Replay::All || !said.calls.is_empty();
         if is_kept && !said.thoughts.is_empty() {
-            message.set("reasoning_content", Raw::of(&said.thoughts.join("\n\n")));
+            message.set("reasoning_content", Raw::of(&thoughts::joined(&said.thoughts)));
         }
         if !said.calls.is_empty() {
             let calls = said.calls.iter().zip(ids).map(|(call, (_, id))| {

@@ -4,10 +4,10 @@
 //! | --- | --- | --- |
 //! | `system`, `role: system` among the messages | one `system` message | `system`, `history` |
 //! | `text`, `image`, `document`, `search_result` blocks | string or parts | `content` |
-//! | `thinking` blocks | `reasoning_content` | `history`, `stream`, `signature` |
+//! | `thinking` blocks | `reasoning_content` | `history`, `thoughts`, `stream`, `signature` |
 //! | `tool_use`, `tool_result` blocks | `tool_calls`, `role: tool` messages | `history`, `results`, `names` |
 //! | `tools`, `tool_choice` | `tools`, `tool_choice`, `parallel_tool_calls` | `tools` |
-//! | `thinking`, `output_config` | `reasoning_effort`, `response_format` | `request` |
+//! | `thinking`, `output_config` | a wish, `response_format` | `request` |
 //! | events | chunks | `stream`, `cut` |
 //! | `stop_reason`, `usage` | `finish_reason`, `usage` | `stop`, `tally`, `tokens` |
 //! | a message | a completion | `response` |
@@ -33,6 +33,7 @@ pub mod stop;
 pub mod stream;
 mod system;
 mod tally;
+mod thoughts;
 pub mod tokens;
 pub mod tools;
 

@@ -12,6 +12,7 @@ use crate::wire::anthropic::MessagesRequest;
 use crate::wire::body::Body;
 use crate::wire::json::{Kind, Members, Raw};
 use crate::wire::openai::ChatRequest;
+use crate::wish::Wish;
 use std::hash::Hasher as _;
 
 /// A translated request, and what its answer's reader has to know.
@@ -20,6 +21,8 @@ pub struct Translated {
     pub request: ChatRequest,
     /// What the answer repeats, as far as the request says it.
     pub echo: Echo,
+    /// What is wished of the model's thinking (A33).
+    pub wish: Option<Wish>,
     /// Whether no token is wanted at all: the caller only warms a cache (A30).
     pub warm_up: bool,
     /// What could not be said.
@@ -62,7 +65,7 @@ pub fn messages_to_chat(request: &MessagesRequest, model: &str, dialect: &Dialec
     if request.is_stream() {
         chat.set("stream", Raw::from_static("true"));
     }
-    set_tools(&mut chat, &mut tools, &thinking, dialect, &mut losses);
+    set_tools(&mut chat, &mut tools);
     if let Some(format) = format {
         chat.set("response_format", format);
     }
@@ -86,14 +89,16 @@ pub fn messages_to_chat(request: &MessagesRequest, model: &str, dialect: &Dialec
         ..Echo::default()
     };
     let warm_up = request.get("max_tokens").and_then(Raw::u64) == Some(0);
-    Ok(Translated { request: chat, echo, warm_up, losses })
+    Ok(Translated { request: chat, echo, wish: thinking.wish, warm_up, losses })
 }
 
 /// Checks what only a call for an answer needs, not one for a count.
 ///
 /// # Errors
-/// `InvalidRequest` with the path of what is missing or of another type.
+/// `InvalidRequest` with the path of what is missing, of another type, or not to be had here.
 pub fn check_call(request: &MessagesRequest, must_be_bounded: bool) -> Result<()> {
+    // Those who speak this API natively know no threads either, and would take half a history for a whole one.
+    refuse_thread(request)?;
     match request.get("max_tokens") {
         None if must_be_bounded => return Err(missing("", "max_tokens")),
         Some(bound) if bound.kind() != Kind::Number || bound.u64().is_none() => {
@@ -140,42 +145,17 @@ fn hashed(text: &str) -> String {
     format!("user-{:016x}", hash.finish())
 }
 
-/// The tools, the choice among them, and how hard to think: the one may rule out the other (A28).
-fn set_tools(
-    chat: &mut ChatRequest,
-    tools: &mut tools::Tools,
-    thinking: &Thinking,
-    dialect: &Dialect,
-    losses: &mut Losses,
-) {
+/// The tools, and the choice among them. Whether a model that thinks can be forced is left to `policy` (A28).
+fn set_tools(chat: &mut ChatRequest, tools: &mut tools::Tools) {
     if !tools.definitions.is_empty() {
         chat.set("tools", tools.definitions());
     }
-    let choice = choose(tools, thinking, dialect, losses);
-    if let Some(choice) = choice {
+    if let Some(choice) = tools.choice.take() {
         chat.set("tool_choice", choice);
     }
     if tools.single {
         chat.set("parallel_tool_calls", Raw::from_static("false"));
     }
-    let off = tools.forced && !dialect.forced_choice_while_thinking && !thinking.shown;
-    if let Some(effort) = if off { Some("none") } else { thinking.effort } {
-        chat.set("reasoning_effort", Raw::of(effort));
-    }
-}
-
-/// A forced choice where thinking forbids it becomes a free one, if thinking was asked for (A28).
-fn choose(
-    tools: &mut tools::Tools,
-    thinking: &Thinking,
-    dialect: &Dialect,
-    losses: &mut Losses,
-) -> Option<Raw> {
-    if tools.forced && thinking.shown && !dialect.forced_choice_while_thinking {
-        losses.add("tool_choice", "this model cannot be forced to a tool while it thinks");
-        return Some(Raw::from_static("\"auto\""));
-    }
-    tools.choice.take()
 }
 
 /// Stop sequences for the upstream, and those that it has no room for (A31).
@@ -189,12 +169,12 @@ fn stops(request: &MessagesRequest, dialect: &Dialect) -> Result<(Vec<String>, V
     Ok((stops, local))
 }
 
-/// What the caller wishes of thinking (A33, row 1 of T1).
+/// What the caller wishes of thinking (A33).
 #[derive(Default)]
 struct Thinking {
     shown: bool,
     omitted: bool,
-    effort: Option<&'static str>,
+    wish: Option<Wish>,
 }
 
 impl Thinking {
@@ -205,40 +185,22 @@ impl Thinking {
             return Err(Error::invalid("thinking", format!("expected an object, found {found}")));
         };
         let output = request.get("output_config").and_then(Raw::members).unwrap_or_default();
-        let effort = output.text("effort").and_then(|effort| known_effort(&effort));
+        let effort = output.text("effort").and_then(|effort| Wish::of(&effort));
         let omitted = thinking.is("display", "omitted");
+        let thinks = |more: Option<Wish>| Self { shown: true, omitted, wish: Some(more.unwrap_or(Wish::On)) };
         Ok(match thinking.text("type").as_deref() {
-            Some("disabled") => Self { effort: Some("none"), ..Self::default() },
+            Some("disabled") => Self { wish: Some(Wish::Off), ..Self::default() },
             Some("enabled") => {
                 let budget = thinking.get("budget_tokens").and_then(Raw::u64);
-                Self { shown: true, omitted, effort: effort.or(budget.map(effort_of_budget)) }
+                thinks(effort.or(budget.map(Wish::Budget)))
             }
-            Some("adaptive") => Self { shown: true, omitted, effort },
+            Some("adaptive") => thinks(effort),
             Some(other) => {
                 let message = format!("`{other}` is none of enabled, adaptive and disabled");
                 return Err(Error::invalid("thinking.type", message));
             }
             None => return Err(missing("thinking", "type")),
         })
-    }
-}
-
-fn known_effort(effort: &str) -> Option<&'static str> {
-    match effort {
-        "minimal" | "low" => Some("low"),
-        "medium" => Some("medium"),
-        "high" => Some("high"),
-        "xhigh" | "max" => Some("xhigh"),
-        _ => None,
-    }
-}
-
-fn effort_of_budget(tokens: u64) -> &'static str {
-    match tokens {
-        0..=1024 => "low",
-        1025..=8192 => "medium",
-        8193..=24576 => "high",
-        _ => "xhigh",
     }
 }
 

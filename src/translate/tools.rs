@@ -17,8 +17,6 @@ pub struct Tools {
     pub names: Names,
     /// `tool_choice`, where one is sent.
     pub choice: Option<Raw>,
-    /// Whether the model must call a tool.
-    pub forced: bool,
     /// Whether at most one call is wanted (A29).
     pub single: bool,
 }
@@ -117,12 +115,8 @@ impl Tools {
         self.choice = Some(match choice.text("type").as_deref() {
             Some("auto") => Raw::from_static("\"auto\""),
             Some("none") => Raw::from_static("\"none\""),
-            Some("any") => {
-                self.forced = true;
-                Raw::from_static("\"required\"")
-            }
+            Some("any") => Raw::from_static("\"required\""),
             Some("tool") => {
-                self.forced = true;
                 let name = choice.text("name").ok_or_else(|| missing("tool_choice", "name"))?;
                 let function = Members::new().with("name", Raw::of(&self.names.upstream(&name))).to_raw();
                 Members::new().with("type", Raw::of("function")).with("function", function).to_raw()

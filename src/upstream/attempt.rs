@@ -104,6 +104,11 @@ impl Attempts {
         }
     }
 
+    /// Whether calls to a model are kept away now.
+    pub fn keeps_out(&self, model: &str) -> bool {
+        self.circuits().wait(model, self.now()).is_some()
+    }
+
     /// The upstream's own health, and that of the models that are left alone.
     pub fn health(&self) -> (Health, Vec<(String, Health)>) {
         let now = self.now();

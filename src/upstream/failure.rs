@@ -37,11 +37,12 @@ fn root_cause(error: &reqwest::Error) -> String {
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
-/// What the provider says of its limits (C05).
-pub fn limits(headers: &HeaderMap) -> Vec<(String, String)> {
+/// What the provider says of its limits (C05), under the usual names and its `own`.
+pub fn limits(headers: &HeaderMap, own: &[String]) -> Vec<(String, String)> {
     let told = headers.iter().filter(|(name, _)| {
         let name = name.as_str();
-        name.starts_with("x-ratelimit-") || name.starts_with("anthropic-ratelimit-")
+        let usual = name.starts_with("x-ratelimit-") || name.starts_with("anthropic-ratelimit-");
+        usual || own.iter().any(|known| known == name)
     });
     told.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))).collect()
 }

@@ -1,29 +1,43 @@
 //! The provider: one HTTP request out, one answer in. Which provider, and what is said, is decided above.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::policy;
-use crate::policy::circuit;
-use crate::policy::profile::Profile;
-use crate::policy::retry::Policy;
+use crate::policy::assemble::Assembler;
+use crate::policy::failure::Judge;
+use crate::policy::presets::rows::{Place, Quirk};
+use crate::policy::provider::Provider;
+use crate::policy::wrapped::unwrap;
 use crate::secret::Secret;
 use crate::wire::openai::Reading;
 use crate::wire::sse::Frame;
+use address::Headers;
 use admission::Admission;
 use attempt::Attempts;
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt as _};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::HeaderMap;
+use rest::Rest;
+use sign::Signer;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+mod address;
 mod admission;
 mod attempt;
 mod client;
 mod failure;
 mod frames;
+mod manners;
+mod rest;
+mod sign;
 pub mod silence;
+mod told;
 
-pub use admission::Place;
+pub use address::Address;
+pub use admission::Admitted;
 pub use attempt::Health;
+pub use client::{Clients, Proxy, Way};
+pub use manners::{Manners, Timeouts};
 
 /// Events of a provider, and how they fail. Dropping it closes the connection.
 pub type FrameStream = BoxStream<'static, Result<Frame>>;
@@ -43,54 +57,20 @@ const MAX_REFUSAL_BYTES: usize = 64 * 1024;
 /// How long a refusal's body may take; its status is known by then.
 const REFUSAL_WAIT: Duration = Duration::from_secs(10);
 
-/// How long a provider may be silent.
-#[derive(Debug, Clone, Copy)]
-pub struct Timeouts {
-    /// Until a connection stands.
-    pub connect: Duration,
-    /// From the request to the first frame, or the first byte of a whole answer.
-    pub first_byte: Duration,
-    /// Between two reads of an answer.
-    pub idle: Duration,
-}
-
-/// How a provider is treated.
-#[derive(Debug, Clone)]
-pub struct Manners {
-    /// How long it may be silent.
-    pub timeouts: Timeouts,
-    /// Whether and when it is asked again.
-    pub retry: Policy,
-    /// When it is left alone.
-    pub circuit: circuit::Rules,
-    /// How many calls it gets at once; `None` for any number.
-    pub max_concurrent: Option<usize>,
-    /// How many calls may wait for their turn.
-    pub max_queue: usize,
-}
-
-/// What is needed to reach one provider.
-#[derive(Debug, Clone)]
-pub struct Address {
-    /// The upstream's name, for messages and headers.
-    pub name: String,
-    /// Where it is, without a trailing slash: `https://api.example.com/v1`.
-    pub base_url: String,
-    /// The key, where it takes one.
-    pub key: Option<Secret>,
-    /// Headers of the user's own.
-    pub headers: Vec<(String, Secret)>,
-}
-
 /// One provider.
 pub struct Upstream {
     name: String,
     base_url: String,
+    prefix_url: Option<String>,
     key: Option<Secret>,
-    headers: HeaderMap,
-    profile: Profile,
+    key_origin: Option<String>,
+    headers: Headers,
+    anthropic: Option<(String, Headers)>,
+    provider: Provider,
+    judge: Judge,
     timeouts: Timeouts,
     attempts: Attempts,
+    rest: Rest,
     admission: Admission,
     client: reqwest::Client,
 }
@@ -98,15 +78,30 @@ pub struct Upstream {
 /// Who hears that an upstream is asked again.
 pub type Retried<'a> = &'a (dyn Fn() + Send + Sync);
 
+/// Which API is spoken with an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wire<'a> {
+    /// OpenAI's, as far as each provider speaks it.
+    Openai,
+    /// Anthropic's, natively, with these headers of the caller's.
+    Anthropic(&'a HeaderMap),
+    /// OpenAI's, on a path of which we know nothing but its form.
+    Unread,
+}
+
 /// One question to an upstream.
 #[derive(Clone)]
 pub struct Ask<'a> {
+    /// Which API is spoken.
+    pub wire: Wire<'a>,
     /// What is behind the base URL, such as `/chat/completions`.
     pub path: &'a str,
     /// The model's name there.
     pub model: &'a str,
     /// The request.
     pub body: Bytes,
+    /// Whether it asks for a stream that has to be put together as a whole answer.
+    pub assembled: bool,
     /// Who hears that it is asked again.
     pub retried: Retried<'a>,
 }
@@ -117,38 +112,39 @@ impl Upstream {
     /// # Errors
     /// `Usage` where a header or the key cannot be sent, or where an https address meets a machine
     /// without CA certificates.
-    pub fn new(address: Address, profile: Profile, manners: Manners) -> Result<Self> {
+    pub fn new(
+        address: Address,
+        provider: Provider,
+        manners: Manners,
+        clients: &mut Clients,
+    ) -> Result<Self> {
         let Manners { timeouts, retry, circuit, max_concurrent, max_queue } = manners;
-        let Address { name, base_url, key, headers } = address;
-        let mut sent = HeaderMap::new();
-        for (header, value) in headers {
-            let parsed = HeaderName::try_from(header.as_str()).ok().zip(sensitive(value.expose()));
-            let Some((header, value)) = parsed else {
-                return Err(Error::new(
-                    ErrorKind::Usage,
-                    format!("`upstream.{name}.headers.{header}` is no HTTP header"),
-                ));
-            };
-            sent.insert(header, value);
-        }
-        if let Some(key) = &key {
-            let Some(value) = sensitive(&format!("Bearer {}", key.expose())) else {
-                return Err(Error::new(
-                    ErrorKind::Usage,
-                    format!("the key of upstream `{name}` has a character that no header can carry"),
-                ));
-            };
-            sent.entry(reqwest::header::AUTHORIZATION).or_insert(value);
-        }
-        let client = client::build(&name, &base_url, timeouts.connect)?;
+        let preset: Vec<(&str, &str)> = provider.headers().collect();
+        let key = address.key.as_ref().map(Secret::expose);
+        let signer = provider.has(Quirk::IflowSign).then(|| Signer::new(key));
+        let headers = Headers::new(&address, provider.auth(), &preset, signer)?;
+        let anthropic = match &address.anthropic_base_url {
+            Some(url) => {
+                let headers = Headers::new(&address, provider.anthropic_auth(), &preset, None)?;
+                Some((url.clone(), headers))
+            }
+            None => None,
+        };
+        let client = clients.get(&address.name, &address.base_url, &address.way, timeouts.connect)?;
+        let Address { name, base_url, prefix_url, key, key_origin, .. } = address;
         Ok(Self {
+            judge: Judge::new(&name, Arc::clone(&provider.errors), SystemTime::now),
             name,
             base_url,
+            prefix_url,
             key,
-            headers: sent,
-            profile,
+            key_origin,
+            headers,
+            anthropic,
+            provider,
             timeouts,
             attempts: Attempts::new(retry, circuit),
+            rest: Rest::default(),
             admission: Admission::new(max_concurrent, max_queue),
             client,
         })
@@ -159,9 +155,34 @@ impl Upstream {
         &self.name
     }
 
-    /// Its habits.
-    pub fn profile(&self) -> &Profile {
-        &self.profile
+    /// What is known of its provider.
+    pub fn provider(&self) -> &Provider {
+        &self.provider
+    }
+
+    /// Whether it is not where its preset says.
+    pub fn is_elsewhere(&self) -> bool {
+        self.provider.base_url() != Some(&self.base_url)
+    }
+
+    /// Reads what it says.
+    pub fn judge(&self) -> &Judge {
+        &self.judge
+    }
+
+    /// Whether calls of the Anthropic API are passed on to it as they are.
+    pub fn is_native(&self) -> bool {
+        self.anthropic.is_some()
+    }
+
+    /// Whether a call had better go elsewhere, where it can: its quota is used up, or it keeps failing.
+    pub fn is_out(&self, model: &str) -> bool {
+        self.rest.left().is_some() || self.attempts.keeps_out(model)
+    }
+
+    /// For how long it has nothing left to give.
+    pub fn rests(&self) -> Option<Duration> {
+        self.rest.left()
     }
 
     /// Where it is.
@@ -179,7 +200,7 @@ impl Upstream {
     ///
     /// # Errors
     /// `RateLimited` where the queue is full, or the wait longer than the first byte may take.
-    pub async fn admit(&self) -> Result<Place> {
+    pub async fn admit(&self) -> Result<Admitted> {
         self.admission.enter(&self.name, self.timeouts.first_byte).await
     }
 
@@ -190,40 +211,32 @@ impl Upstream {
     /// What the provider's refusal means, `Unreachable`, `TimedOut`, or `BadAnswer` where the
     /// stream ends before it began; the last of these, where it was asked again.
     pub async fn stream(&self, ask: Ask<'_>) -> Result<Answered<FrameStream>> {
-        self.attempts
-            .run(&self.name, ask.model, ask.retried, || self.open(ask.path, ask.body.clone(), true))
-            .await
-    }
-
-    /// Asks for a stream of which we know nothing but its form.
-    ///
-    /// # Errors
-    /// As [`Upstream::stream`], but for what the frames say.
-    pub async fn raw_stream(&self, ask: Ask<'_>) -> Result<Answered<FrameStream>> {
-        self.attempts
-            .run(&self.name, ask.model, ask.retried, || self.open(ask.path, ask.body.clone(), false))
-            .await
+        let opened = self.attempts.run(&self.name, ask.model, ask.retried, || self.open(&ask)).await;
+        self.rest.end(opened.as_ref().err());
+        opened
     }
 
     /// One try. Where the frames are ours to read, an error in the first one still has a status to
     /// answer with (C07).
-    async fn open(&self, path: &str, body: Bytes, readable: bool) -> Result<Answered<FrameStream>> {
+    async fn open(&self, ask: &Ask<'_>) -> Result<Answered<FrameStream>> {
         let limit = self.timeouts.first_byte;
         let opened = async {
-            let response = self.post(path, body).await?;
-            let limits = failure::limits(response.headers());
-            let mut frames = frames::frames(self.name.clone(), response, self.timeouts.idle);
+            let response = self.post(ask).await?;
+            let limits = self.limits(&response);
+            let mut frames = self.frames(response);
             let first = frames.next().await.unwrap_or_else(|| Err(policy::failure::empty(&self.name)))?;
             if first.is_done() {
                 return Err(policy::failure::empty(&self.name));
             }
-            if readable {
-                policy::failure::read_frame(&self.name, &first.data)?;
+            match ask.wire {
+                Wire::Openai => drop(self.judge.read_frame(&first.data)?),
+                Wire::Anthropic(_) => self.judge.in_band(Place::Stream, &first.data).map_or(Ok(()), Err)?,
+                Wire::Unread => {}
             }
             Ok((first, frames, limits))
         };
         let opened = tokio::time::timeout(limit, opened).await.map_err(|_| self.silent(limit))?;
-        let (first, rest, limits) = opened.map_err(|error| self.mask(error))?;
+        let (first, rest, limits) = opened.map_err(|error| self.failed(error))?;
         let first = futures_util::stream::once(std::future::ready(Ok(first)));
         Ok(Answered { body: first.chain(rest).boxed(), limits })
     }
@@ -231,9 +244,9 @@ impl Upstream {
     /// Reads one frame of a stream.
     ///
     /// # Errors
-    /// As [`policy::failure::read_frame`].
+    /// As [`Judge::read_frame`].
     pub fn read(&self, frame: &Frame) -> Result<Reading> {
-        policy::failure::read_frame(&self.name, &frame.data).map_err(|error| self.mask(error))
+        self.judge.read_frame(&frame.data).map_err(|error| self.told(error))
     }
 
     /// Asks for a whole answer. `read` judges its body, so that an error at status 200 is retried too.
@@ -243,16 +256,51 @@ impl Upstream {
     pub async fn complete<T>(&self, ask: Ask<'_>, read: impl Fn(Bytes) -> Result<T>) -> Result<Answered<T>> {
         let limit = self.timeouts.first_byte;
         let attempt = async || {
-            let response = tokio::time::timeout(limit, self.post(ask.path, ask.body.clone())).await;
+            let response = tokio::time::timeout(limit, self.post(&ask)).await;
             let response = response.map_err(|_| self.silent(limit))??;
-            let limits = failure::limits(response.headers());
-            Ok(Answered { body: read(self.read_whole(response).await?)?, limits })
+            let limits = self.limits(&response);
+            let body = if ask.assembled {
+                self.assemble(response).await?
+            } else {
+                self.read_whole(response).await?
+            };
+            let body =
+                if self.provider.has(Quirk::IflowUnwrap) { unwrap(&body).unwrap_or(body) } else { body };
+            Ok(Answered { body: read(body)?, limits })
         };
-        self.attempts
-            .run(&self.name, ask.model, ask.retried, || async {
-                attempt().await.map_err(|error| self.mask(error))
-            })
-            .await
+        let attempt = || async { attempt().await.map_err(|error| self.failed(error)) };
+        let completed = self.attempts.run(&self.name, ask.model, ask.retried, attempt).await;
+        self.rest.end(completed.as_ref().err());
+        completed
+    }
+
+    /// The frames of a response, each without iFlow's wrapper, if it has one.
+    fn frames(&self, response: reqwest::Response) -> FrameStream {
+        let frames = frames::frames(self.name.clone(), response, self.timeouts.idle);
+        if !self.provider.has(Quirk::IflowUnwrap) {
+            return frames;
+        }
+        let unwrapped = |frame: Frame| unwrap(&frame.data).map(Frame::data).unwrap_or(frame);
+        frames.map(move |frame| frame.map(unwrapped)).boxed()
+    }
+
+    /// A stream as one whole answer, for providers that give nothing else.
+    async fn assemble(&self, response: reqwest::Response) -> Result<Bytes> {
+        let seed: String = std::iter::repeat_with(fastrand::alphanumeric).take(12).collect();
+        let mut assembler = Assembler::new(self.judge.clone(), seed);
+        let mut frames = self.frames(response);
+        while let Some(frame) = frames.next().await {
+            match frame {
+                Ok(frame) => assembler.push(&frame)?,
+                // All was said that a caller waits for (D06).
+                Err(error) if assembler.is_finished() && error.is_break() => break,
+                Err(error) => return Err(error),
+            }
+            if assembler.is_over() {
+                break;
+            }
+        }
+        assembler.finish()
     }
 
     /// The provider's list of models, as it sent it.
@@ -261,33 +309,50 @@ impl Upstream {
     /// As [`Upstream::stream`].
     pub async fn models(&self, limit: Duration) -> Result<Bytes> {
         let listed = async {
-            let request = self.client.get(format!("{}/models", self.base_url)).headers(self.headers.clone());
+            let request = self.client.get(format!("{}/models", self.base_url)).headers(self.headers.now());
             let response = request.send().await.map_err(|error| failure::of_transport(&self.name, error))?;
             self.read_whole(self.accepted(response).await?).await
         };
         let listed = tokio::time::timeout(limit, listed).await.map_err(|_| self.silent(limit))?;
-        listed.map_err(|error| self.mask(error))
+        listed.map_err(|error| self.told(error))
     }
 
-    async fn post(&self, path: &str, body: Bytes) -> Result<reqwest::Response> {
+    async fn post(&self, ask: &Ask<'_>) -> Result<reqwest::Response> {
+        let (address, headers) = match (ask.wire, &self.anthropic) {
+            (Wire::Anthropic(callers), Some((base_url, headers))) => {
+                (format!("{base_url}{}", ask.path), headers.with_callers(callers))
+            }
+            _ => (self.url(ask.path), self.headers.now()),
+        };
         let request = self
             .client
-            .post(self.address(path))
+            .post(address)
             .header(reqwest::header::CONTENT_TYPE, "application/json")
             .header(reqwest::header::ACCEPT_ENCODING, "identity")
-            .headers(self.headers.clone())
-            .body(body);
+            .headers(headers)
+            .body(ask.body.clone());
         let response = request.send().await.map_err(|error| failure::of_transport(&self.name, error))?;
         self.accepted(response).await
     }
 
-    /// Where a path is; what is below `/beta` stands beside `/v1` (DeepSeek).
-    fn address(&self, path: &str) -> String {
+    /// Where a path of the OpenAI API is; what is below `/beta` is where started answers are gone on with
+    /// (DeepSeek).
+    pub fn url(&self, path: &str) -> String {
         let base = &self.base_url;
-        match path.strip_prefix("/beta/") {
-            Some(path) => format!("{}/beta/{path}", base.strip_suffix("/v1").unwrap_or(base)),
-            None => format!("{base}{path}"),
+        match (path.strip_prefix("/beta/"), &self.prefix_url) {
+            (Some(path), Some(prefix_url)) => format!("{prefix_url}/{path}"),
+            (Some(path), None) => format!("{}/beta/{path}", base.strip_suffix("/v1").unwrap_or(base)),
+            (None, _) => format!("{base}{path}"),
         }
+    }
+
+    /// Where a path of the Anthropic API is, where that is spoken natively.
+    pub fn native_url(&self, path: &str) -> Option<String> {
+        self.anthropic.as_ref().map(|(base_url, _)| format!("{base_url}{path}"))
+    }
+
+    fn limits(&self, response: &reqwest::Response) -> Vec<(String, String)> {
+        failure::limits(response.headers(), self.provider.rate_headers())
     }
 
     async fn accepted(&self, response: reqwest::Response) -> Result<reqwest::Response> {
@@ -296,11 +361,11 @@ impl Upstream {
             return Ok(response);
         }
         let retry_after = failure::retry_after(response.headers(), SystemTime::now());
-        let limits = failure::limits(response.headers());
+        let limits = self.limits(&response);
         let body = frames::read_bounded(&self.name, response, MAX_REFUSAL_BYTES, REFUSAL_WAIT);
         let body =
             tokio::time::timeout(REFUSAL_WAIT, body).await.ok().and_then(Result::ok).unwrap_or_default();
-        Err(policy::failure::of_status(&self.name, status.as_u16(), retry_after, &body).with_limits(limits))
+        Err(self.judge.of_status(status.as_u16(), retry_after, &body).with_limits(limits))
     }
 
     async fn read_whole(&self, response: reqwest::Response) -> Result<Bytes> {
@@ -310,18 +375,4 @@ impl Upstream {
     fn silent(&self, limit: Duration) -> Error {
         failure::silent(&self.name, limit)
     }
-
-    /// Takes our key out of what the provider said of it.
-    pub fn mask(&self, error: Error) -> Error {
-        match &self.key {
-            Some(key) => error.masking(key.expose()),
-            None => error,
-        }
-    }
-}
-
-fn sensitive(value: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::try_from(value).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }

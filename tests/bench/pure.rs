@@ -8,7 +8,7 @@ use bytes::Bytes;
 use iflow2api::dialect::Dialect;
 use iflow2api::gateway::relay::{Asked, Relay};
 use iflow2api::policy::calls::CallFilter;
-use iflow2api::policy::failure::read_frame;
+use iflow2api::policy::failure::Judge;
 use iflow2api::policy::thinking::ThinkingFilter;
 use iflow2api::step::{Step, Then};
 use iflow2api::translate::request::messages_to_chat;
@@ -108,7 +108,7 @@ pub fn chunks() {
         line(&format!("{name}, per chunk"), seconds / CHUNKS as f64 * 1e9, "ns", goal);
     };
     report("decode", seconds(1, || decoded(&chunks, |_| {})), "");
-    let read = |frame: &Frame| read_frame("mock", &frame.data).unwrap();
+    let read = |frame: &Frame| Judge::plain("mock").read_frame(&frame.data).unwrap();
     report("decode, read", seconds(1, || decoded(&chunks, |frame| drop(black_box(read(&frame))))), "");
     report("relay: decode, read, Relay", seconds(1, || relayed(&chunks, &read)), "500-800 with a Value");
     report("messages: decode, read, filters, MessageStream", seconds(1, || told(&chunks, &read, false)), "");
@@ -129,7 +129,7 @@ fn decoded(chunks: &[Bytes], mut each: impl FnMut(Frame)) {
 }
 
 fn relayed(chunks: &[Bytes], read: &impl Fn(&Frame) -> Reading) {
-    let mut relay = Relay::new(Asked { upstream: "mock".to_owned(), ..Asked::default() });
+    let mut relay = Relay::new(Asked::plain("mock"));
     let mut out = Vec::new();
     decoded(chunks, |frame| {
         let reading = read(&frame);

@@ -27,6 +27,7 @@ FAILURES = {
     404: "there is no such model",
     429: "too many requests",
 }
+STALL_SECONDS = 60
 OVERFLOW = "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens."
 
 seen = []
@@ -86,6 +87,15 @@ def think_then_tool(body):
     return Turn(reasoning=THOUGHT, calls=[call(0, "call_clock", "get_time", "{}")])
 
 
+def loop(body):
+    """Every question is thought about, then a tool is called, then its result is thought about."""
+    last, number = body["messages"][-1], sum(message["role"] == "assistant" for message in body["messages"])
+    thought = f"Thought {number}: 想.\n"
+    if last["role"] == "tool":
+        return Turn(text=f"It is {last['content']}.", reasoning=thought)
+    return Turn(reasoning=thought, calls=[call(0, f"call_{number}", "get_time", "{}")])
+
+
 def structured(body):
     return Turn(text='{"city": "Paris", "population": 2102650}')
 
@@ -102,6 +112,11 @@ def fails_midway(body):
 
 def breaks_off(body):
     return Turn(calls=[call(0, "call_cut", "get_weather", '{"city": "Par')], ending="eof")
+
+
+def stalls(body):
+    time.sleep(STALL_SECONDS)  # So long that only the end of the process ends it.
+    return Turn(text="too late")
 
 
 def slowly(body):
@@ -151,6 +166,8 @@ SCRIPTS = {
     "scripted-midstream": fails_midway,
     "scripted-eof": breaks_off,
     "scripted-slow": slowly,
+    "scripted-stall": stalls,
+    "deepseek-flash": loop,
 }
 
 
@@ -236,6 +253,9 @@ class Upstream(BaseHTTPRequestHandler):
         record["aborted"] = False
         with seen_lock:
             seen.append(record)
+        self.answer(body, record)
+
+    def answer(self, body, record):
         if self.path != "/v1/chat/completions":
             return self.reply(404, {"error": {"message": f"no route {self.path}"}})
         model = body["model"]
@@ -265,6 +285,9 @@ class Upstream(BaseHTTPRequestHandler):
         self.wfile.write(payload[: len(payload) // 2])
         self.close_connection = True
 
+    def pace(self):
+        time.sleep(0.05)  # The pace of the script, not a wait for something.
+
     def frame(self, data):
         payload = f"data: {data}\n\n".encode()
         self.wfile.write(b"%x\r\n%s\r\n" % (len(payload), payload))
@@ -289,7 +312,7 @@ class Upstream(BaseHTTPRequestHandler):
         for delta in deltas(turn):
             chunk([{"index": 0, "delta": delta, "finish_reason": None}])
             if turn.ending == "slow":
-                time.sleep(0.05)  # The pace of the script, not a wait for something.
+                self.pace()
         if turn.ending == "eof":
             # No last chunk: the connection ends in the middle of the body.
             self.close_connection = True
@@ -309,8 +332,8 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
 
-def main():
-    server = Server(("127.0.0.1", 0), Upstream)
+def main(handler=Upstream):
+    server = Server(("127.0.0.1", 0), handler)
     print(f"listening on http://127.0.0.1:{server.server_port}", flush=True)
     server.serve_forever()
 

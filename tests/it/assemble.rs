@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use iflow2api::policy::assemble::Assembler;
-use iflow2api::policy::failure::read_whole;
+use iflow2api::policy::failure::Judge;
 use iflow2api::wire::json::Raw;
 use iflow2api::wire::openai::{Chunk, Content};
 use iflow2api::wire::sse::Frame;
@@ -150,7 +150,7 @@ fn whole(answers: &[Answer], told: Told) -> Value {
 fn said(body: &Bytes) -> Result<Value, String> {
     let text = |content: Option<Content>| content.map(Content::into_text);
     let value = |raw: Option<Raw>| raw.map(|raw| raw.read::<Value>().unwrap());
-    let chunk: Chunk = read_whole("test", body).map_err(|error| error.message().to_owned())?;
+    let chunk: Chunk = Judge::plain("test").read_whole(body).map_err(|error| error.message().to_owned())?;
     let usage = chunk.told_usage().map(|usage| (usage.prompt_tokens, usage.completion_tokens));
     let choices = chunk.choices.unwrap().into_iter().map(|choice| {
         let delta = choice.delta;
@@ -172,7 +172,7 @@ fn said(body: &Bytes) -> Result<Value, String> {
 }
 
 fn assembled(chunks: &[Value], says_done: bool) -> Bytes {
-    let mut assembler = Assembler::new("test", "s");
+    let mut assembler = Assembler::new(Judge::plain("test"), "s");
     for chunk in chunks {
         assembler.push(&Frame::json(None, chunk)).unwrap();
     }

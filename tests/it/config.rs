@@ -6,7 +6,7 @@ mod layers;
 mod upstreams;
 mod writing;
 
-use iflow2api::config::{self, Flags, Paths, Resolved, Sources};
+use iflow2api::config::{self, Flags, Paths, Preset, Resolved, Rows, Sources};
 use iflow2api::error::{Error, ErrorKind};
 use std::fs;
 use std::path::PathBuf;
@@ -73,7 +73,8 @@ impl Home {
             let found = self.variables.iter().find(|(variable, _)| *variable == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        let sources = Sources { paths: self.paths(), environment: &environment, flags: self.flags.clone() };
+        let sources =
+            Sources { paths: self.paths(), environment: &environment, flags: self.flags.clone(), presets };
         config::resolve(&sources)
     }
 
@@ -85,6 +86,26 @@ impl Home {
     fn refusal(&self) -> (String, String) {
         said(&self.try_resolve().unwrap_err(), self)
     }
+}
+
+/// The presets of these tests.
+fn presets(_rows: Option<&Rows>) -> Result<Vec<Preset>, Error> {
+    let preset = |name: &str, base_url: &str, variables: &[&str], alone: bool, retired: bool| Preset {
+        name: name.to_owned(),
+        base_url: Some(base_url.to_owned()),
+        variables: variables.iter().map(|name| (*name).to_owned()).collect(),
+        alone,
+        retired,
+        local: name == "ollama",
+    };
+    Ok(vec![
+        preset("zai", "https://zai.test/v4", &["ZAI_API_KEY", "ZHIPU_API_KEY"], true, false),
+        preset("bigmodel", "https://bigmodel.test/v4", &["ZHIPU_API_KEY"], true, false),
+        preset("deepseek", "https://deepseek.test/v1", &["DEEPSEEK_API_KEY"], true, false),
+        preset("openai", "https://openai.test/v1", &["OPENAI_API_KEY"], false, false),
+        preset("ollama", "http://127.0.0.1:11434/v1", &[], true, false),
+        preset("iflow", "https://apis.iflow.cn/v1", &["IFLOW_API_KEY"], true, true),
+    ])
 }
 
 fn said(error: &Error, home: &Home) -> (String, String) {

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use iflow2api::dialect::{GO_ON, Prefix};
 use iflow2api::policy::continuation::{Asked, Mode, Next, Pages, Plan, Rules, Splice};
-use iflow2api::policy::failure::{broken_off, read_frame};
+use iflow2api::policy::failure::{Judge, broken_off};
 use iflow2api::policy::profile::Profile;
 use iflow2api::wire::openai::{ChatRequest, Reading};
 use iflow2api::wire::sse::Frame;
@@ -132,7 +132,7 @@ fn push(splice: &mut Splice, frames: &[Value], done: bool, out: &mut Vec<(Frame,
     let texts = frames.iter().map(Value::to_string).chain(done.then(|| "[DONE]".to_owned()));
     for text in texts {
         let frame = Frame::data(text);
-        let reading = read_frame("fake", &frame.data).unwrap();
+        let reading = Judge::plain("fake").read_frame(&frame.data).unwrap();
         match splice.push((frame, reading), out) {
             Next::GoOn => {}
             next => return next,

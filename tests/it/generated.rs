@@ -5,7 +5,8 @@ use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
-use iflow2api::config::keys::{SETTINGS, UPSTREAM_SETTINGS, VARIABLES};
+use iflow2api::config::keys::{PATTERN_SETTINGS, SETTINGS, UPSTREAM_SETTINGS, VARIABLES};
+use iflow2api::policy::presets::Catalogue;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -183,20 +184,45 @@ fn verbatim(roff: &mut Roff, help: &str) {
     roff.control("fi", []);
 }
 
-#[test]
-fn the_settings_in_the_readme_are_those_of_the_program() {
-    const BEGIN: &str = "<!-- settings:begin -->\n";
-    const END: &str = "<!-- settings:end -->";
+/// Compares the part of the README between two markers with what the program says, or writes it anew.
+fn check_part(name: &str, expected: &str) {
+    let (begin, end) = (format!("<!-- {name}:begin -->\n"), format!("<!-- {name}:end -->"));
     let path = root().join("README.md");
     let readme = fs::read_to_string(&path).unwrap().replace("\r\n", "\n");
-    let (before, rest) = readme.split_once(BEGIN).expect("the README has the marker of the table's begin");
-    let (found, after) = rest.split_once(END).expect("the README has the marker of the table's end");
-    let expected = settings_table();
+    let (before, rest) = readme.split_once(&begin).expect("the README has the marker of the table's begin");
+    let (found, after) = rest.split_once(&end).expect("the README has the marker of the table's end");
     if is_update() {
-        fs::write(&path, format!("{before}{BEGIN}{expected}{END}{after}")).unwrap();
+        fs::write(&path, format!("{before}{begin}{expected}{end}{after}")).unwrap();
     } else {
         assert_eq!(found, expected, "run `UPDATE_GENERATED=1 cargo test generated`");
     }
+}
+
+#[test]
+fn the_tables_in_the_readme_are_those_of_the_program() {
+    check_part("settings", &settings_table());
+    check_part("presets", &presets_table());
+}
+
+fn presets_table() -> String {
+    let mut table = String::from(
+        "| preset | provider | key | address | `/v1/messages` |\n| --- | --- | --- | --- | --- |\n",
+    );
+    let catalogue = Catalogue::built_in();
+    for name in catalogue.names().into_iter().filter(|name| *name != "demo") {
+        let provider = catalogue.provider(name);
+        let key =
+            provider.key_variables().first().map(|variable| format!("`{variable}`")).unwrap_or_default();
+        let ended = provider.retired().map(|day| format!(", ended {day}")).unwrap_or_default();
+        let plan = provider.terms().map(|_| " (see its terms)").unwrap_or_default();
+        let wire = if provider.anthropic_base_url().is_some() { "passed on" } else { "translated" };
+        let address = provider.base_url().unwrap_or_default();
+        table.push_str(&format!(
+            "| `{name}` | {}{plan}{ended} | {key} | `{address}` | {wire} |\n",
+            provider.name()
+        ));
+    }
+    table
 }
 
 fn settings_table() -> String {
@@ -212,6 +238,9 @@ fn settings_table() -> String {
             code(setting.default.unwrap_or_default()),
             setting.help,
         ));
+    }
+    for setting in PATTERN_SETTINGS {
+        table.push_str(&format!("| `{}` | | | | {} |\n", setting.name, setting.help));
     }
     for setting in UPSTREAM_SETTINGS {
         table.push_str(&format!("| `upstream.NAME.{}` | | | | {} |\n", setting.name, setting.help));

@@ -15,6 +15,7 @@ mod golden;
 mod layers;
 mod mirror;
 mod program;
+mod providers;
 mod repair;
 mod server;
 mod support;

@@ -127,7 +127,10 @@ fn empty_gateway() -> Gateway {
     Gateway::new(iflow2api::gateway::Settings {
         upstreams: Vec::new(),
         default_model: None,
-        models: Vec::new(),
+        vision_model: None,
+        aliases: Vec::new(),
+        fallbacks: Vec::new(),
+        shelf: Default::default(),
         patience,
         continuation: iflow2api::gateway::Rules {
             mode: iflow2api::gateway::Mode::Off,

@@ -265,6 +265,8 @@ pub struct Rounds {
     pub billed_completion_tokens: u64,
     /// Whether counts of ours stand for those of a round that broke off.
     pub estimated: Option<bool>,
+    /// How many tool calls came as text or broken, and were repaired.
+    pub repaired_calls: Option<u32>,
 }
 
 /// One event of an answer; its `type` is also the event's name.

@@ -23,12 +23,12 @@ pub struct Usage {
     /// DeepSeek's word for it.
     #[serde(default)]
     pub prompt_cache_hit_tokens: Option<u64>,
-    /// Our own word for an answer of more than one round (F09).
+    /// Our own word for an answer of more than one round (F09), or one that was repaired.
     #[serde(default)]
     pub iflow2api: Option<Rounds>,
 }
 
-/// What an answer of more than one round was really made of; a member of `usage` on both faces.
+/// What an answer of more than one round, or one that was repaired, was really made of; a member of `usage` on both faces.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Rounds {
@@ -43,6 +43,13 @@ pub struct Rounds {
     /// Whether a round ended without its counts, so that ours stand for them.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub estimated: bool,
+    /// How many tool calls came as text or broken, and were repaired (B18).
+    #[serde(skip_serializing_if = "is_none")]
+    pub repaired_calls: u32,
+}
+
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Details of the prompt's tokens.

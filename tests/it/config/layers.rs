@@ -1,6 +1,6 @@
 //! Defaults, file, environment and flags: which wins, and what each of them may say.
 
-use super::{Home, said, shown};
+use super::{Home, presets, said, shown};
 use iflow2api::config::keys::{SETTINGS, UPSTREAM_SETTINGS, VARIABLES};
 use iflow2api::config::{
     self, Circuit, Config, Context, Continuation, Paths, Retry, Server, Sources, Timeouts,
@@ -39,6 +39,9 @@ fn expected_defaults() -> Config {
         upstreams: Vec::new(),
         default_upstream: None,
         default_model: None,
+        vision_model: None,
+        aliases: Vec::new(),
+        fallbacks: Vec::new(),
     }
 }
 
@@ -46,6 +49,7 @@ fn expected_defaults() -> Config {
 const EACH: &[(&str, &str, &str, &str)] = &[
     ("default_upstream", "\"zai\"", "zai", "zai"),
     ("default_model", "\"glm-4.7\"", "glm-4.7", "glm-4.7"),
+    ("vision_model", "\"glm-4.6v\"", "glm-4.6v", "glm-4.6v"),
     ("server.host", "\"::1\"", "::1", "::1"),
     ("server.port", "9", "9", "9"),
     ("server.keys", "[\"sk-0123456789\", \"short\"]", " sk-0123456789, short,", "…6789,…"),
@@ -103,6 +107,7 @@ fn expected_each() -> Config {
     config.retry = Retry { retries: 0, delays, budget: 100 };
     config.default_model = Some("glm-4.7".to_owned());
     config.default_upstream = Some("zai".to_owned());
+    config.vision_model = Some("glm-4.6v".to_owned());
     config
 }
 
@@ -267,7 +272,12 @@ fn show_lists_every_setting_and_masks_secrets() {
     let entries = config::show(&resolved);
     let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
     let mut expected: Vec<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
-    expected.extend(["upstream.zai.preset", "upstream.zai.key", "upstream.zai.models"]);
+    expected.extend([
+        "upstream.zai.preset",
+        "upstream.zai.base_url",
+        "upstream.zai.key",
+        "upstream.zai.models",
+    ]);
     expected.extend(["upstream.zai.headers.x-team", "upstream.zai2.preset"]);
     assert_eq!(names, expected);
     let value = |name: &str| {
@@ -310,7 +320,8 @@ fn a_named_file_wins_over_the_usual_one_and_must_exist() {
     let other = home.directory.path().join("other.toml");
     let paths = home.paths().with_config(&other);
     let resolve = || {
-        let sources = Sources { paths: paths.clone(), environment: &|_| None, flags: Default::default() };
+        let flags = Default::default();
+        let sources = Sources { paths: paths.clone(), environment: &|_| None, flags, presets };
         config::resolve(&sources)
     };
     let error = resolve().unwrap_err();

@@ -2,7 +2,6 @@
 
 use super::{Home, shown};
 use iflow2api::config::{Resolved, Upstream};
-use iflow2api::error::ErrorKind;
 use iflow2api::secret::Secret;
 
 fn upstream(name: &str, preset: &str, base_url: Option<&str>, key: Option<&str>) -> Upstream {
@@ -10,7 +9,10 @@ fn upstream(name: &str, preset: &str, base_url: Option<&str>, key: Option<&str>)
         name: name.to_owned(),
         preset: preset.to_owned(),
         base_url: base_url.map(str::to_owned),
+        elsewhere: false,
         key: key.map(Secret::new),
+        key_origin: None,
+        named_only: false,
         headers: Vec::new(),
         models: Vec::new(),
         max_output: None,
@@ -18,11 +20,21 @@ fn upstream(name: &str, preset: &str, base_url: Option<&str>, key: Option<&str>)
         prefix: None,
         max_concurrent: None,
         max_queue: None,
+        anthropic_base_url: None,
+        wire: None,
+        proxy: None,
+        ca_file: None,
     }
 }
 
+/// The upstreams that are set up, and the default one. Where their keys and addresses come from is told by others.
 fn of(resolved: &Resolved) -> (Vec<Upstream>, Option<&str>) {
-    (resolved.config.upstreams.clone(), resolved.config.default_upstream.as_deref())
+    let mut upstreams = resolved.config.upstreams.clone();
+    for upstream in &mut upstreams {
+        upstream.key_origin = None;
+        upstream.elsewhere = false;
+    }
+    (upstreams, resolved.config.default_upstream.as_deref())
 }
 
 const IFLOW: &str = "https://apis.iflow.cn/v1";
@@ -56,7 +68,7 @@ fn a_table_of_the_file_fills_every_field() {
 #[test]
 fn a_key_variable_that_is_not_set_is_a_warning() {
     let resolved = Home::new().file("[upstream.zai]\nkey_env = \"ZAI_API_KEY\"\n").resolve();
-    assert_eq!(of(&resolved), (vec![upstream("zai", "zai", None, None)], Some("zai")));
+    assert_eq!(of(&resolved), (vec![upstream("zai", "zai", Some("https://zai.test/v4"), None)], Some("zai")));
     let expected = "the variable `ZAI_API_KEY` with the key of the upstream `zai` is not set";
     assert_eq!(resolved.warnings, [expected]);
 }
@@ -164,7 +176,7 @@ fn the_default_upstream_is_the_first_that_someone_names() {
         (
             all(Home::new().file(&chosen)).upstream_flag("third"),
             Some("third"),
-            vec!["first", "second", "env", "iflow", "third"],
+            vec!["first", "second", "env", "third", "iflow"],
         ),
         (all(Home::new().file(&chosen)), Some("second"), vec!["first", "second", "env", "iflow"]),
         (all(Home::new().file(file)), Some("first"), vec!["first", "second", "env", "iflow"]),
@@ -186,7 +198,7 @@ fn a_url_as_the_flag_is_an_upstream_and_the_default() {
     let home = Home::new().file("[upstream.first]\n").upstream_flag("http://127.0.0.1:9/v1/");
     let resolved = home.resolve();
     let flag = upstream("flag", "openai", Some("http://127.0.0.1:9/v1"), None);
-    assert_eq!(of(&resolved), (vec![upstream("first", "first", None, None), flag], Some("flag")));
+    assert_eq!(of(&resolved), (vec![upstream("first", "openai", None, None), flag], Some("flag")));
     let (message, _) = Home::new().upstream_flag("localhost:9").refusal();
     assert_eq!(message, "`--upstream` must begin with `http://` or `https://`");
 }
@@ -199,25 +211,85 @@ fn the_default_cannot_be_a_variable_that_is_not_set() {
 
 #[test]
 fn a_preset_is_the_given_one_or_that_of_the_name_or_the_generic_one() {
-    let is_known = |name: &str| matches!(name, "zai" | "openai");
-    let table = [
-        (upstream("mine", "zai", None, None), Ok("zai")),
-        (upstream("zai", "zai", Some("http://h/v1"), None), Ok("zai")),
-        (upstream("office", "office", Some("http://h/v1"), None), Ok("openai")),
-        (
-            upstream("office", "office", None, None),
-            Err("the upstream `office` has no base URL, and no preset bears its name"),
-        ),
-        (
-            upstream("office", "zia", Some("http://h/v1"), None),
-            Err("`upstream.office.preset` must be a preset, not `zia`"),
-        ),
-    ];
-    for (upstream, expected) in table {
-        let found = upstream.preset_among(is_known).map_err(|error| {
-            assert_eq!(error.kind(), ErrorKind::Usage);
-            error.message().to_owned()
-        });
-        assert_eq!(found, expected.map_err(str::to_owned), "{upstream:?}");
+    for (table, preset, base_url) in [
+        ("[upstream.mine]\npreset = \"zai\"", "zai", Some("https://zai.test/v4")),
+        ("[upstream.zai]\nbase_url = \"http://h/v1\"", "zai", Some("http://h/v1")),
+        ("[upstream.office]\nbase_url = \"http://h/v1\"", "openai", Some("http://h/v1")),
+        ("[upstream.office]", "openai", None),
+    ] {
+        let resolved = Home::new().file(table).resolve();
+        let found = &resolved.config.upstreams[0];
+        assert_eq!((found.preset.as_str(), found.base_url.as_deref()), (preset, base_url), "{table}");
+        assert_eq!(found.elsewhere, table.contains("base_url"));
     }
+    let (message, hint) = Home::new().file("[upstream.office]\npreset = \"zia\"").refusal();
+    assert_eq!(message, "`upstream.office.preset` must be a preset, not `zia`");
+    assert_eq!(hint, "did you mean `zai`?");
+}
+
+#[test]
+fn a_key_in_the_environment_sets_its_provider_up() {
+    let names = |home: Home| {
+        let config = home.resolve().config;
+        let shown = |upstream: &Upstream| {
+            format!("{}{}", upstream.name, if upstream.named_only { " by name" } else { "" })
+        };
+        (config.upstreams.iter().map(shown).collect::<Vec<_>>().join(", "), config.default_upstream)
+    };
+    let default = |name: &str| Some(name.to_owned());
+    for (variables, upstreams, chosen) in [
+        (&["ZAI_API_KEY"][..], "zai", "zai"),
+        (&["DEEPSEEK_API_KEY", "ZAI_API_KEY"], "zai, deepseek", "zai"),
+        (&["IFLOW_API_KEY", "DEEPSEEK_API_KEY"], "deepseek, iflow", "deepseek"),
+        (&["ZHIPU_API_KEY"], "zai, bigmodel by name", "zai"),
+    ] {
+        let home = variables.iter().fold(Home::new(), |home, name| home.variable(name, "sk-a"));
+        assert_eq!(names(home), (upstreams.to_owned(), default(chosen)), "{variables:?}");
+    }
+    // Every tool sets this one.
+    assert_eq!(names(Home::new().variable("OPENAI_API_KEY", "sk-a")), (String::new(), None));
+    let named = Home::new().variable("OPENAI_API_KEY", "sk-a").upstream_flag("openai").resolve();
+    assert_eq!(named.config.upstreams[0].key, Some(Secret::new("sk-a")));
+    // Nor does a server of the user's own get OpenAI's key.
+    let own = "[upstream.own]\nbase_url = \"http://h/v1\"\npreset = \"openai\"";
+    let own = Home::new().variable("OPENAI_API_KEY", "sk-a").file(own).resolve();
+    assert_eq!(own.config.upstreams[0].key, None);
+    // The one that is named has the variable, and nobody else is set up by it.
+    let named = Home::new().variable("ZHIPU_API_KEY", "sk-a").upstream_flag("bigmodel");
+    assert_eq!(names(named), ("bigmodel, zai by name".to_owned(), default("bigmodel")));
+    let file =
+        Home::new().variable("DEEPSEEK_API_KEY", "sk-a").file("[upstream.own]\nbase_url = \"http://h\"");
+    assert_eq!(names(file), ("own, deepseek".to_owned(), default("own")));
+    let resolved = Home::new().variable("DEEPSEEK_API_KEY", "sk-a").resolve();
+    assert_eq!(resolved.config.upstreams[0].key_origin.as_deref(), Some("DEEPSEEK_API_KEY"));
+}
+
+#[test]
+fn an_engine_on_this_machine_is_there_where_something_names_it() {
+    let names = |home: Home| {
+        let upstreams = home.resolve().config.upstreams;
+        upstreams.iter().map(|up| (up.name.clone(), up.named_only)).collect::<Vec<_>>()
+    };
+    let zai = || Home::new().variable("ZAI_API_KEY", "sk-a");
+    let both = vec![("zai".to_owned(), false), ("ollama".to_owned(), true)];
+    assert_eq!(names(zai()), both[..1]);
+    assert_eq!(names(zai().file("[fallback]\n\"glm-*\" = [\"ollama/qwen3\"]")), both);
+    assert_eq!(names(zai().file("[alias]\nsmall = \"ollama/qwen3\"")), both);
+    assert_eq!(names(zai().file("vision_model = \"ollama/qwen3\"")), both);
+    let mut home = zai();
+    home.flags.model = Some("ollama/qwen3".to_owned());
+    assert_eq!(names(home), both);
+    // A provider that needs a key is meant only where it has one: its name may begin another one's model.
+    assert_eq!(names(zai().file("[alias]\nsmall = \"deepseek/v4\"")), both[..1]);
+}
+
+#[test]
+fn the_settings_of_iflow_may_be_about_any_other_server() {
+    let settings =
+        r#"{"selectedAuthType": "openai-compatible", "apiKey": "sk-a", "baseUrl": "http://h:1/v1"}"#;
+    let resolved = Home::new().iflow_settings(settings).resolve();
+    let expected = upstream("iflow", "openai", Some("http://h:1/v1"), Some("sk-a"));
+    assert_eq!(of(&resolved), (vec![expected], Some("iflow")));
+    let settings = r#"{"selectedAuthType": "openai-compatible", "apiKey": "sk-a"}"#;
+    assert_eq!(Home::new().iflow_settings(settings).resolve().config.upstreams[0].preset, "iflow");
 }

@@ -2,9 +2,8 @@
 
 use super::{drive, grammar};
 use bytes::Bytes;
-use iflow2api::policy::calls::CallFilter;
-use iflow2api::policy::failure::read_frame;
-use iflow2api::policy::thinking::ThinkingFilter;
+use iflow2api::policy::failure::Judge;
+use iflow2api::policy::filters::Filters;
 use iflow2api::step::{Step as _, Then};
 use iflow2api::translate::response::assemble;
 use iflow2api::translate::{Echo, MessageStream, completion_to_message};
@@ -149,7 +148,7 @@ proptest! {
 
     #[test]
     fn a_stream_put_together_is_the_whole_answer(answer in answer(), thinking in any::<bool>()) {
-        let filters = || Then::new(CallFilter::new("test"), ThinkingFilter::new(false));
+        let filters = || Filters::new(false, None, "test");
         let events = drive(answer.streamed(), Then::new(filters(), MessageStream::new(echo(thinking))));
         grammar::check(&events, "generated");
         let streamed = assemble(events);
@@ -157,7 +156,7 @@ proptest! {
         let mut readings = Vec::new();
         let mut filters = filters();
         let whole = Bytes::from(answer.whole().to_string());
-        filters.push(read_frame("test", &whole).unwrap(), &mut readings).unwrap();
+        filters.push(Judge::plain("test").read_frame(&whole).unwrap(), &mut readings).unwrap();
         filters.push(Reading::Done, &mut readings).unwrap();
         let whole = completion_to_message(readings, echo(thinking));
         match (streamed, whole) {

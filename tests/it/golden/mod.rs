@@ -5,12 +5,12 @@ pub mod grammar;
 mod native;
 mod request;
 mod stream;
+mod thinking;
 mod whole;
 
 use iflow2api::error::Error;
-use iflow2api::policy::calls::CallFilter;
-use iflow2api::policy::failure::read_frame;
-use iflow2api::policy::thinking::ThinkingFilter;
+use iflow2api::policy::failure::Judge;
+use iflow2api::policy::filters::Filters;
 use iflow2api::step::{Ending, Step, Then};
 use iflow2api::translate::{Echo, MessageStream};
 use iflow2api::wire::anthropic::Event;
@@ -55,11 +55,11 @@ fn echo(case: &Value) -> Echo {
     }
 }
 
-type Steps = Then<Then<CallFilter, ThinkingFilter>, MessageStream>;
+type Steps = Then<Filters, MessageStream>;
 
 fn steps(case: &Value) -> Steps {
     let inline = case["inline_think"].as_bool().unwrap_or(false);
-    let filters = Then::new(CallFilter::new("test"), ThinkingFilter::new(inline));
+    let filters = Filters::new(inline, None, "test");
     Then::new(filters, MessageStream::new(echo(case)))
 }
 
@@ -78,7 +78,7 @@ pub fn frames(pieces: &[&[u8]]) -> Vec<Frame> {
 fn drive(frames: Vec<Frame>, mut steps: Steps) -> Vec<Event> {
     let mut out = Vec::new();
     let push = |frame: Frame, steps: &mut Steps, out: &mut Vec<Event>| -> Result<(), Error> {
-        let reading: Reading = read_frame("test", &frame.data)?;
+        let reading: Reading = Judge::plain("test").read_frame(&frame.data)?;
         steps.push(reading, out)
     };
     for frame in frames {

@@ -1,7 +1,8 @@
 //! Streams of an upstream that speaks the caller's API: each vector whole, cut and ended at every byte.
 
 use super::{cases, frames, json};
-use iflow2api::policy::failure::in_band;
+use iflow2api::policy::failure::Judge;
+use iflow2api::policy::presets::rows::Place;
 use iflow2api::step::{Ending, Step as _};
 use iflow2api::translate::native::Native;
 use iflow2api::wire::sse::Frame;
@@ -10,7 +11,8 @@ use serde_json::Value;
 /// What the driver of the gateway does, without a socket: what the caller gets, and the counts.
 fn drive(pieces: &[&[u8]], case: &Value) -> (Vec<Frame>, Value) {
     let model = case["model"].as_str().map(str::to_owned);
-    let mut native = Native::new("test", model, |text: &[u8]| in_band("test", text));
+    let mut native =
+        Native::new("test", model, |text: &[u8]| Judge::plain("test").in_band(Place::Stream, text));
     let mut out = Vec::new();
     let pushed = frames(pieces).into_iter().try_for_each(|frame| native.push(frame, &mut out));
     let ending = pushed.as_ref().map_or_else(Ending::Failed, |()| Ending::Complete);

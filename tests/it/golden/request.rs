@@ -6,6 +6,7 @@ use iflow2api::dialect::{Dialect, EmptyContent, InlineSystem, Prefix, Replay, St
 use iflow2api::error::ErrorKind;
 use iflow2api::policy::profile::Profile;
 use iflow2api::policy::request::fit;
+use iflow2api::policy::think::{Asked, Source};
 use iflow2api::translate::request::check_call;
 use iflow2api::translate::{check, messages_to_chat};
 use iflow2api::wire::anthropic::MessagesRequest;
@@ -51,7 +52,7 @@ fn dialect(case: &Value) -> Dialect {
             Some("tool_turns") => Replay::ToolTurns,
             _ => Replay::All,
         },
-        replay_empty: Some(""),
+        replay_empty: Some("".into()),
         ..Dialect::default()
     }
 }
@@ -85,7 +86,8 @@ fn run(path: &Path) -> Result<(), String> {
         Ok(_) if error_path.exists() => Err("was translated, but must be refused".to_owned()),
         Ok(translated) => {
             let mut request = translated.request;
-            fit(&mut request, &profile);
+            let asked = Asked { wish: translated.wish, source: Source::Translated };
+            fit(&mut request, &profile, asked, &|_| None);
             let sent = request.to_bytes();
             let actual: Value = serde_json::from_slice(&sent).unwrap();
             let mut expected = std::fs::read_to_string(path.join("expected.json")).unwrap();

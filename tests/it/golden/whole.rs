@@ -3,10 +3,9 @@
 use super::{blur, cases, echo, frames, json};
 use bytes::Bytes;
 use iflow2api::policy::assemble::Assembler;
-use iflow2api::policy::calls::CallFilter;
-use iflow2api::policy::failure::read_frame;
-use iflow2api::policy::thinking::ThinkingFilter;
-use iflow2api::step::{Step as _, Then};
+use iflow2api::policy::failure::Judge;
+use iflow2api::policy::filters::Filters;
+use iflow2api::step::Step as _;
 use iflow2api::translate::completion_to_message;
 use iflow2api::wire::openai::Reading;
 use serde_json::Value;
@@ -16,8 +15,8 @@ use std::path::Path;
 fn message(body: &Bytes, case: &Value) -> Value {
     let mut readings = Vec::new();
     let inline = case["inline_think"].as_bool().unwrap_or(false);
-    let mut filters = Then::new(CallFilter::new("test"), ThinkingFilter::new(inline));
-    filters.push(read_frame("test", body).unwrap(), &mut readings).unwrap();
+    let mut filters = Filters::new(inline, None, "test");
+    filters.push(Judge::plain("test").read_frame(body).unwrap(), &mut readings).unwrap();
     filters.push(Reading::Done, &mut readings).unwrap();
     let mut message = serde_json::to_value(completion_to_message(readings, echo(case)).unwrap()).unwrap();
     blur(&mut message, &mut Vec::new());
@@ -25,7 +24,7 @@ fn message(body: &Bytes, case: &Value) -> Value {
 }
 
 fn assembled(stream: &[u8]) -> Bytes {
-    let mut assembler = Assembler::new("test", "test");
+    let mut assembler = Assembler::new(Judge::plain("test"), "test");
     frames(&[stream]).iter().for_each(|frame| assembler.push(frame).unwrap());
     assembler.finish().unwrap()
 }

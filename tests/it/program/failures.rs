@@ -96,7 +96,11 @@ async fn every_status_of_the_upstream_has_its_own_in_the_words_of_each_face() {
         for (anthropic, answer, json) in answers {
             let what = format!("{status}, anthropic: {anthropic}: {json}");
             assert_eq!(answer.status, *expected, "{what}");
-            let hint = if *status == 401 { "; check the key of upstream `env`" } else { "" };
+            let hint = if *status == 401 {
+                "; check the key of upstream `env`, which is from IFLOW2API_API_KEY"
+            } else {
+                ""
+            };
             let message = format!("upstream `env`: that is how it is{hint}");
             assert_eq!(
                 json,

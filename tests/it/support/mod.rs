@@ -1,8 +1,13 @@
-//! What tests of the spawned program share: the fake upstream, the program, and a client that shows
-//! the bytes it gets.
+//! What tests of the spawned program share: the fake upstream, the fakes of real providers, the
+//! program, a client that shows the bytes it gets, and one that remembers a conversation.
 
+pub mod caller;
 pub mod client;
+pub mod fake;
+pub mod fakes;
+pub mod plan;
 pub mod program;
+pub mod story;
 pub mod upstream;
 
 use std::time::Duration;

@@ -42,6 +42,14 @@ pub fn setup(arguments: &[&str]) -> Setup {
     Setup { home, command }
 }
 
+/// Sets up a server before a provider of this preset, whose table has these further lines.
+pub fn with_preset(preset: &str, lines: &str, upstream: &Upstream) -> Setup {
+    let table = format!(
+        "[upstream.fake]\npreset = \"{preset}\"\nbase_url = \"UPSTREAM\"\nkey = \"{KEY}\"\n{lines}\n"
+    );
+    setup(&["serve", "--port", "0"]).config(&table, upstream)
+}
+
 /// Sets up a server before the fake upstream.
 pub fn serve(upstream: &Upstream) -> Setup {
     setup(&["serve", "--port", "0"]).env("IFLOW2API_BASE_URL", &upstream.url()).env("IFLOW2API_API_KEY", KEY)
@@ -58,6 +66,14 @@ impl Setup {
         let path = self.home.path().join("test.toml");
         std::fs::write(&path, text.replace("UPSTREAM", &upstream.url())).unwrap();
         self.command.arg("--config").arg(path);
+        self
+    }
+
+    /// Writes a file below the home directory, with `UPSTREAM` as in `config`.
+    pub fn home_file(self, path: &str, text: &str, upstream: &Upstream) -> Self {
+        let path = self.home.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text.replace("UPSTREAM", &upstream.url())).unwrap();
         self
     }
 

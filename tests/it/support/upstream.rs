@@ -2,11 +2,13 @@
 //!
 //! It writes exactly the bytes it is told to. What it is asked for is recorded; what is asked for
 //! without standing in the script, or stands there and is never asked for, fails the test on drop.
+//! Instead of a script it may have a provider, which answers by itself.
 
 use super::PATIENCE;
 use super::client::{Answer, Head, connect, read_head};
+use super::fake::Provider;
+use super::plan::{Open, Plan};
 use serde_json::Value;
-use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -54,8 +56,8 @@ pub fn begin(text: impl AsRef<[u8]>) -> Step {
 /// One request that is expected, and what is done about it.
 #[derive(Debug, Clone)]
 pub struct Exchange {
-    line: &'static str,
-    steps: Vec<Step>,
+    pub(super) line: &'static str,
+    pub(super) steps: Vec<Step>,
 }
 
 impl Exchange {
@@ -79,6 +81,12 @@ impl Exchange {
     /// A stream of these bytes, after which the connection ends.
     pub fn stream(body: impl AsRef<[u8]>) -> Self {
         Self::steps([begin(body), Step::Close])
+    }
+
+    /// The same, once `go` was said.
+    pub fn late(mut self) -> Self {
+        self.steps.insert(0, Step::Pause);
+        self
     }
 
     /// Whether it waits for `go`.
@@ -111,7 +119,8 @@ impl Request {
 }
 
 struct Shared {
-    script: Mutex<VecDeque<Exchange>>,
+    plan: Plan,
+    open: Open,
     requests: Mutex<Vec<Request>>,
     faults: Mutex<Vec<String>>,
     asked: Semaphore,
@@ -129,13 +138,28 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Listens on a free port.
+    /// Listens on a free port, and follows a script.
     pub async fn start(script: impl Into<Vec<Exchange>>) -> Self {
+        Self::of(Plan::script(script.into())).await
+    }
+
+    /// Listens for a provider, which may refuse.
+    pub async fn provider(provider: impl Provider) -> Self {
+        Self::of(Plan::Provider(Box::new(provider))).await
+    }
+
+    /// Listens for a provider; what it refuses fails the test on drop.
+    pub async fn strict(provider: impl Provider) -> Self {
+        Self::of(Plan::Strict(Box::new(provider))).await
+    }
+
+    async fn of(plan: Plan) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let none = || Semaphore::new(0);
         let shared = Arc::new(Shared {
-            script: Mutex::new(script.into().into()),
+            plan,
+            open: Open::default(),
             requests: Mutex::default(),
             faults: Mutex::default(),
             asked: none(),
@@ -156,6 +180,11 @@ impl Upstream {
     /// Its base URL.
     pub fn url(&self) -> String {
         format!("http://{}/v1", self.address)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Lets the next pause end.
@@ -190,6 +219,11 @@ impl Upstream {
         self.shared.requests.lock().unwrap().clone()
     }
 
+    /// The faults so far, which are forgiven by this.
+    pub fn forgive(&self) -> Vec<String> {
+        std::mem::take(&mut *self.shared.faults.lock().unwrap())
+    }
+
     /// The only request so far.
     pub fn request(&self) -> Request {
         let requests = self.requests();
@@ -206,7 +240,7 @@ impl Drop for Upstream {
         }
         let faults = self.shared.faults.lock().unwrap();
         assert!(faults.is_empty(), "{}", faults.join("\n"));
-        let left = self.shared.script.lock().unwrap();
+        let left = self.shared.plan.left();
         assert!(left.is_empty(), "never asked for: {left:?}");
     }
 }
@@ -221,23 +255,22 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
     let _ = stream.set_nodelay(true);
     let mut buffer = Vec::new();
     while let Some(request) = read_request(&mut stream, &mut buffer).await {
-        let line = request.head.line.trim_end_matches(" HTTP/1.1").to_owned();
-        let exchange = shared.script.lock().unwrap().pop_front();
+        let place = shared.open.enter();
+        let steps = shared.plan.steps(&request, place.others, &shared.faults);
         shared.requests.lock().unwrap().push(request);
         shared.asked.add_permits(1);
-        let steps = match exchange {
-            Some(exchange) if exchange.line == line => exchange.steps,
-            other => {
-                let fault = format!("asked for `{line}`, but the script has {other:?}");
-                shared.faults.lock().unwrap().push(fault);
-                vec![send("HTTP/1.1 599 Not in the script\r\ncontent-length: 0\r\n\r\n")]
+        let last_bytes = steps.iter().rposition(|step| matches!(step, Step::Send(_)));
+        let mut place = Some(place);
+        for (at, step) in steps.into_iter().enumerate() {
+            if Some(at) == last_bytes {
+                // Who reads them may ask again before this task goes on.
+                place = None;
             }
-        };
-        for step in steps {
             if !act(step, &mut stream, &shared).await {
                 return;
             }
         }
+        drop(place);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Names near to one that is not known, for hints.
 
 /// A hint that names the candidates nearest to `name`; none if all are far.
-pub(super) fn hint<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub fn hint<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let limit = if name.chars().count() < 5 { 1 } else { 2 };
     let ranked = candidates.into_iter().map(|candidate| (distance(name, candidate), candidate));
     let near: Vec<(usize, &str)> = ranked.filter(|(distance, _)| *distance <= limit).collect();
@@ -13,6 +13,28 @@ pub(super) fn hint<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>
         .collect();
     names.dedup();
     Some(format!("did you mean {}?", names.join(" or ")))
+}
+
+/// How many names are told. Chosen: a line's worth.
+const MOST: usize = 3;
+
+/// The known names that somebody may have meant, the nearest first: those that differ by a character or two, and
+/// those that begin with it, or with which it begins.
+pub fn names<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let wanted = name.to_lowercase();
+    let rank = |candidate: &str| {
+        let lower = candidate.to_lowercase();
+        let distance = distance(name, candidate);
+        let begins = lower.starts_with(&wanted)
+            || wanted.starts_with(&lower)
+            || lower.ends_with(&format!("/{wanted}"));
+        (distance <= 2 || begins).then_some(distance)
+    };
+    let mut near: Vec<(usize, &str)> =
+        known.into_iter().filter_map(|name| Some((rank(name)?, name))).collect();
+    near.sort();
+    near.dedup();
+    near.into_iter().map(|(_, name)| name).take(MOST).collect()
 }
 
 /// How many characters must be put in, left out, replaced or swapped with their neighbour to turn
@@ -38,4 +60,18 @@ fn distance(left: &str, right: &str) -> usize {
         previous = Some(from);
     }
     row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_names_come_first() {
+        let known = ["glm-4.7", "glm-4.6", "glm-4.7-flash", "deepseek-v4-pro", "zai-org/GLM-4.7"];
+        assert_eq!(names("glm-4.8", known), ["glm-4.6", "glm-4.7"]);
+        assert_eq!(names("GLM-4.7", known), ["glm-4.7", "glm-4.6", "glm-4.7-flash"]);
+        assert_eq!(names("glm-4.7-air", known), ["glm-4.7"]);
+        assert_eq!(names("llama", known), [""; 0]);
+    }
 }

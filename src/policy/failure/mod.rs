@@ -2,105 +2,160 @@
 //!
 //! Sending again, or elsewhere, is decided by others from the error's kind.
 
+pub mod rules;
+
 use super::overflow;
-use crate::error::{Error, ErrorKind};
+use super::presets::rows::Place;
+use crate::error::{Class, Error, ErrorKind};
 use crate::wire::json::{Kind, Members, Raw};
 use crate::wire::openai::{Choice, Chunk, Reading};
 use bytes::Bytes;
-use std::time::Duration;
+use rules::{Rules, Verdict};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 /// How much of a provider's own words is passed on (C09).
 const MESSAGE_BYTES: usize = 2048;
 
-/// The error that a status other than 2xx means (C03).
-pub fn of_status(upstream: &str, status: u16, retry_after: Option<Duration>, body: &[u8]) -> Error {
-    let said = Said::read(body);
-    refusal(upstream, Some(status), &said).with_retry_after(retry_after)
+/// Reads what one upstream says, and what its errors mean.
+#[derive(Debug, Clone)]
+pub struct Judge {
+    upstream: Arc<str>,
+    rules: Arc<Rules>,
+    /// Only reset times, which providers tell as dates, need it.
+    clock: fn() -> SystemTime,
 }
 
-/// Reads one frame of a stream, or one whole body.
-///
-/// # Errors
-/// The error that the frame says (B28, C07), or `BadAnswer` where it is neither a chunk nor an error.
-pub fn read_frame(upstream: &str, data: &Bytes) -> Result<Reading, Error> {
-    let text = data.trim_ascii();
-    if text == b"[DONE]" {
-        return Ok(Reading::Done);
+impl Judge {
+    /// A judge of an upstream by the rules of its provider; `clock` tells the time.
+    pub fn new(upstream: &str, rules: Arc<Rules>, clock: fn() -> SystemTime) -> Self {
+        Self { upstream: upstream.into(), rules, clock }
     }
-    match serde_json::from_slice::<Chunk>(text) {
-        Ok(chunk) if chunk.choices.is_some() && !mentions_error(text) => Ok(Reading::Chunk(chunk)),
-        Ok(chunk) => match in_band(upstream, text) {
-            Some(error) => Err(error),
-            None if chunk.choices.is_some() || chunk.usage.is_some() => Ok(Reading::Chunk(chunk)),
-            None => Err(not_understood(upstream)),
-        },
-        Err(error) => {
-            Err(in_band(upstream, text).unwrap_or_else(|| not_understood(upstream).with_source(error)))
+
+    /// A judge who knows no provider's own codes.
+    pub fn plain(upstream: &str) -> Self {
+        Self::new(upstream, Arc::default(), || SystemTime::UNIX_EPOCH)
+    }
+
+    /// The upstream's name.
+    pub fn upstream(&self) -> &str {
+        &self.upstream
+    }
+
+    /// The error that a status other than 2xx means (C03).
+    pub fn of_status(&self, status: u16, retry_after: Option<Duration>, body: &[u8]) -> Error {
+        let verdict = self.rules.judge(Place::Http, Some(status), body, (self.clock)());
+        let said = Said::read(body);
+        self.refusal(Some(status), &said, verdict, retry_after)
+    }
+
+    /// Reads one frame of a stream.
+    ///
+    /// # Errors
+    /// The error that the frame says (B28, C07), or `BadAnswer` where it is neither a chunk nor an error.
+    pub fn read_frame(&self, data: &Bytes) -> Result<Reading, Error> {
+        self.read(Place::Stream, data)
+    }
+
+    fn read(&self, place: Place, data: &Bytes) -> Result<Reading, Error> {
+        let text = data.trim_ascii();
+        if text == b"[DONE]" {
+            return Ok(Reading::Done);
+        }
+        match serde_json::from_slice::<Chunk>(text) {
+            Ok(chunk) if chunk.choices.is_some() && !mentions_error(text) => Ok(Reading::Chunk(chunk)),
+            Ok(chunk) => match self.in_band(place, text) {
+                Some(error) => Err(error),
+                None if chunk.choices.is_some() || chunk.usage.is_some() => Ok(Reading::Chunk(chunk)),
+                None => Err(not_understood(&self.upstream)),
+            },
+            Err(error) => Err(self
+                .in_band(place, text)
+                .unwrap_or_else(|| not_understood(&self.upstream).with_source(error))),
         }
     }
+
+    /// Reads one whole body.
+    ///
+    /// # Errors
+    /// As [`Judge::read_frame`], and `BadAnswer` where the answer says nothing at all (B31).
+    pub fn read_whole(&self, body: &Bytes) -> Result<Chunk, Error> {
+        let Reading::Chunk(chunk) = self.read(Place::Body, body)? else {
+            return Err(not_understood(&self.upstream));
+        };
+        let speaks =
+            |choice: &Choice| choice.speaks() || choice.finish_reason.as_deref().is_some_and(may_be_silent);
+        let silent = !chunk.choices.iter().flatten().any(speaks);
+        if silent && chunk.usage.is_none_or(|usage| usage.completion_tokens == 0) {
+            return Err(empty(&self.upstream));
+        }
+        Ok(chunk)
+    }
+
+    /// The error that an object at status 200 says, if it says one (B28, C07).
+    pub fn in_band(&self, place: Place, text: &[u8]) -> Option<Error> {
+        let members = Members::parse(&Bytes::copy_from_slice(text)).ok()?;
+        let verdict = self.rules.judge(place, None, text, (self.clock)());
+        let inner = members.some("error").filter(|error| matches!(error.kind(), Kind::Object | Kind::String));
+        let status =
+            inner.and_then(Raw::members).as_ref().and_then(status_of).or_else(|| status_of(&members));
+        let is_error = inner.is_some() || members.is("object", "error") || fails(&members);
+        (is_error || verdict.is_some()).then(|| self.refusal(status, &Said::of(&members), verdict, None))
+    }
+
+    fn refusal(
+        &self,
+        status: Option<u16>,
+        said: &Said,
+        verdict: Option<Verdict>,
+        retry_after: Option<Duration>,
+    ) -> Error {
+        let text = said.message.as_deref().unwrap_or_default();
+        let code = said.code.as_deref().unwrap_or_default();
+        let class = verdict.map(|verdict| verdict.class);
+        let overflows = matches!(status, None | Some(400 | 413 | 422 | 500)) && overflow::is_one(text, code);
+        if class == Some(Class::Context) || (class.is_none() && overflows) {
+            return overflow::error(text, said.prompt_tokens.zip(said.window));
+        }
+        let kind = class.and_then(rules::kind_of).unwrap_or_else(|| kind_of(status, text, code));
+        let upstream = &self.upstream;
+        let message = match (status, text.is_empty()) {
+            (Some(status), true) => format!("upstream `{upstream}` answered with status {status}"),
+            (_, true) => format!("upstream `{upstream}` answered with an error"),
+            (_, false) => format!("upstream `{upstream}`: {text}"),
+        };
+        let reset = verdict.and_then(|verdict| verdict.reset);
+        let mut error = Error::new(kind, message).with_retry_after(retry_after.or(reset));
+        if let Some(status) = status {
+            error = error.with_status(status);
+        }
+        if let Some(class) = class {
+            error = error.with_class(class);
+        }
+        if kind == ErrorKind::InvalidRequest && !code.is_empty() {
+            error = error.with_code(code.to_owned());
+        }
+        if kind == ErrorKind::LoginRequired {
+            error = error.with_hint(format!("check the key of upstream `{upstream}`"));
+        }
+        error
+    }
 }
 
-/// Reads one whole body.
-///
-/// # Errors
-/// As [`read_frame`], and `BadAnswer` where the answer says nothing at all (B31).
-pub fn read_whole(upstream: &str, body: &Bytes) -> Result<Chunk, Error> {
-    let Reading::Chunk(chunk) = read_frame(upstream, body)? else {
-        return Err(not_understood(upstream));
-    };
-    let speaks =
-        |choice: &Choice| choice.speaks() || choice.finish_reason.as_deref().is_some_and(may_be_silent);
-    let silent = !chunk.choices.iter().flatten().any(speaks);
-    if silent && chunk.usage.is_none_or(|usage| usage.completion_tokens == 0) {
-        return Err(empty(upstream));
-    }
-    Ok(chunk)
+/// Whether an object without an `error` is one all the same: a code and words in the place of an answer, a
+/// success that is none, or MiniMax's envelope, which every answer of its has, with a code other than 0.
+fn fails(members: &Members) -> bool {
+    let code = members.some("status").or_else(|| members.some("code"));
+    let fails = code.is_some() || members.get("success").and_then(Raw::bool) == Some(false);
+    let says = ["msg", "message"].iter().any(|key| members.some(key).is_some());
+    let base = members.some("base_resp").and_then(Raw::members);
+    let base = base.and_then(|base| base.some("status_code")?.u64()).is_some_and(|code| code != 0);
+    (members.some("choices").is_none() && fails && says) || base
 }
 
 /// Whether an answer may end this way without a word.
 pub fn may_be_silent(reason: &str) -> bool {
     !matches!(reason, "stop" | "end" | "eos" | "tool_calls" | "function_call")
-}
-
-/// The error that an object at status 200 says, if it says one (B28, C07).
-pub fn in_band(upstream: &str, text: &[u8]) -> Option<Error> {
-    let members = Members::parse(&Bytes::copy_from_slice(text)).ok()?;
-    let has_choices = members.some("choices").is_some();
-    let error = members.some("error");
-    if let Some(error) = error.filter(|error| matches!(error.kind(), Kind::Object | Kind::String)) {
-        let status = error.members().as_ref().and_then(status_of).or_else(|| status_of(&members));
-        return Some(refusal(upstream, status, &Said::of(&members)));
-    }
-    if members.is("object", "error") {
-        return Some(refusal(upstream, status_of(&members), &Said::of(&members)));
-    }
-    if let Some(error) =
-        members.some("base_resp").and_then(Raw::members).and_then(|said| base(upstream, &said))
-    {
-        return Some(error);
-    }
-    let code = members.some("status").or_else(|| members.some("code"));
-    let says = ["msg", "message"].iter().any(|key| members.some(key).is_some());
-    let fails = code.is_some() || members.get("success").and_then(Raw::bool) == Some(false);
-    if !has_choices && fails && says {
-        return Some(refusal(upstream, status_of(&members), &Said::of(&members)));
-    }
-    None
-}
-
-/// The error in MiniMax's envelope, which every answer has; 0 is none. The codes are of its own list.
-fn base(upstream: &str, envelope: &Members) -> Option<Error> {
-    let code = envelope.some("status_code")?.u64().filter(|code| *code != 0)?;
-    let status = match code {
-        1002 | 1039 => 429,
-        1004 | 2049 => 401,
-        1008 => 402,
-        1026 | 1027 | 2013 => 400,
-        _ => 500,
-    };
-    let message = envelope.text("status_msg").map(|text| clip(&text)).filter(|text| !text.is_empty());
-    let said = Said { message, code: Some(code.to_string()), ..Said::default() };
-    Some(refusal(upstream, Some(status), &said))
 }
 
 /// An answer in which nothing was found that we know.
@@ -151,7 +206,9 @@ impl Said {
     }
 
     fn of(outer: &Members) -> Self {
+        // MiniMax says it in `base_resp`.
         let inner = outer.some("error").and_then(Raw::members);
+        let inner = inner.or_else(|| outer.some("base_resp").and_then(Raw::members));
         let find = |keys: &[&str]| {
             let places = inner.iter().chain(std::iter::once(outer));
             places.flat_map(|members| keys.iter().filter_map(|key| members.some(key))).find_map(as_text)
@@ -159,7 +216,8 @@ impl Said {
         let number =
             |key| inner.iter().chain(std::iter::once(outer)).find_map(|members| members.some(key)?.u64());
         Self {
-            message: find(&["message", "msg", "detail", "error", "error_msg"]).map(|text| clip(&text)),
+            message: find(&["message", "msg", "status_msg", "detail", "error", "error_msg"])
+                .map(|text| clip(&text)),
             code: find(&["code", "type"]),
             prompt_tokens: number("n_prompt_tokens"),
             window: number("n_ctx"),
@@ -190,31 +248,6 @@ fn clip(text: &str) -> String {
     }
     let (head, _) = text.split_at(end);
     head.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
-}
-
-fn refusal(upstream: &str, status: Option<u16>, said: &Said) -> Error {
-    let text = said.message.as_deref().unwrap_or_default();
-    let code = said.code.as_deref().unwrap_or_default();
-    if matches!(status, None | Some(400 | 413 | 422 | 500)) && overflow::is_one(text, code) {
-        return overflow::error(text, said.prompt_tokens.zip(said.window));
-    }
-    let kind = kind_of(status, text, code);
-    let message = match (status, text.is_empty()) {
-        (Some(status), true) => format!("upstream `{upstream}` answered with status {status}"),
-        (_, true) => format!("upstream `{upstream}` answered with an error"),
-        (_, false) => format!("upstream `{upstream}`: {text}"),
-    };
-    let mut error = Error::new(kind, message);
-    if let Some(status) = status {
-        error = error.with_status(status);
-    }
-    if kind == ErrorKind::InvalidRequest && !code.is_empty() {
-        error = error.with_code(code.to_owned());
-    }
-    if kind == ErrorKind::LoginRequired {
-        error = error.with_hint(format!("check the key of upstream `{upstream}`"));
-    }
-    error
 }
 
 /// Table T3.
@@ -254,7 +287,7 @@ mod tests {
     use super::*;
 
     fn kind(status: u16, body: &str) -> (ErrorKind, String) {
-        let error = of_status("zai", status, None, body.as_bytes());
+        let error = Judge::plain("zai").of_status(status, None, body.as_bytes());
         (error.kind(), error.message().to_owned())
     }
 
@@ -303,21 +336,18 @@ mod tests {
             (r#"{"choices":[],"error":{"message":"x","code":"429"}}"#, ErrorKind::RateLimited),
             (r#"{"success":false,"code":"500","message":"busy"}"#, ErrorKind::BadAnswer),
             (r#"{"success":false,"message":"rate limit"}"#, ErrorKind::RateLimited),
-            (r#"{"choices":null,"base_resp":{"status_code":1002,"status_msg":"x"}}"#, ErrorKind::RateLimited),
-            (r#"{"base_resp":{"status_code":2049,"status_msg":"x"}}"#, ErrorKind::LoginRequired),
-            (r#"{"base_resp":{"status_code":1008}}"#, ErrorKind::QuotaExhausted),
-            (r#"{"base_resp":{"status_code":1013,"status_msg":"x"}}"#, ErrorKind::BadAnswer),
+            (r#"{"choices":null,"base_resp":{"status_code":1013,"status_msg":"x"}}"#, ErrorKind::BadAnswer),
             ("{}", ErrorKind::BadAnswer),
             ("null", ErrorKind::BadAnswer),
             ("{\"choices\":[", ErrorKind::BadAnswer),
         ] {
-            let read = read_frame("zai", &Bytes::copy_from_slice(text.as_bytes()));
+            let read = Judge::plain("zai").read_frame(&Bytes::copy_from_slice(text.as_bytes()));
             assert_eq!(read.err().map(|error| error.kind()), Some(expected), "{text}");
         }
         let text = Bytes::from_static(
             b"{\"choices\":[{\"delta\":{\"content\":\"an \\\"error\\\"\"}}],\"error\":null}",
         );
-        assert!(matches!(read_frame("zai", &text), Ok(Reading::Chunk(_))));
+        assert!(matches!(Judge::plain("zai").read_frame(&text), Ok(Reading::Chunk(_))));
     }
 
     #[test]
@@ -336,13 +366,13 @@ mod tests {
         ] {
             let text =
                 format!(r#"{{"type":"error","error":{{"type":"{kind}","message":"x"}},"request_id":"r"}}"#);
-            let error = in_band("zai", text.as_bytes()).unwrap();
+            let error = Judge::plain("zai").in_band(Place::Stream, text.as_bytes()).unwrap();
             assert_eq!((error.kind(), error.message()), (expected, "upstream `zai`: x"), "{kind}");
         }
         let long = "prompt is too long: 210000 tokens > 200000 maximum";
         let text =
             format!(r#"{{"type":"error","error":{{"type":"invalid_request_error","message":"{long}"}}}}"#);
-        let error = in_band("zai", text.as_bytes()).unwrap();
+        let error = Judge::plain("zai").in_band(Place::Stream, text.as_bytes()).unwrap();
         assert_eq!((error.kind(), error.message()), (ErrorKind::PromptTooLong, long));
     }
 
@@ -353,7 +383,7 @@ mod tests {
             r#"{"success":true,"message":"ok","choices":[]}"#,
             r#"{"choices":[],"base_resp":{"status_code":0,"status_msg":""},"error":null}"#,
         ] {
-            assert!(in_band("zai", text.as_bytes()).is_none(), "{text}");
+            assert!(Judge::plain("zai").in_band(Place::Stream, text.as_bytes()).is_none(), "{text}");
         }
     }
 }

@@ -1,0 +1,274 @@
+//! What a provider's own codes mean, by the rows of the catalogue.
+
+use crate::error::{Class, ErrorKind};
+use crate::policy::presets::rows::{self, Place};
+use crate::wire::json::{Kind, Members, Raw};
+use regex::Regex;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// The rules of one provider, in order.
+#[derive(Debug, Clone, Default)]
+pub struct Rules(Vec<Rule>);
+
+#[derive(Debug, Clone)]
+struct Rule {
+    row: Arc<rows::Failure>,
+    reset: Option<Regex>,
+}
+
+/// What a rule says of a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// What it is.
+    pub class: Class,
+    /// In how long it may be gone, where the provider says so.
+    pub reset: Option<Duration>,
+}
+
+impl Rules {
+    /// Rules in the order in which they are looked through.
+    pub fn new(rows: impl Iterator<Item = Arc<rows::Failure>>) -> Self {
+        let rule = |row: Arc<rows::Failure>| {
+            // A row whose expression is none was refused when it was read.
+            let reset = row.reset.as_deref().and_then(|text| Regex::new(text).ok());
+            Rule { row, reset }
+        };
+        Self(rows.map(rule).collect())
+    }
+
+    /// What the first rule that fits says of a failure met at `place`.
+    pub fn judge(&self, place: Place, status: Option<u16>, body: &[u8], now: SystemTime) -> Option<Verdict> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let text = String::from_utf8_lossy(body);
+        let members = Members::parse(&bytes::Bytes::copy_from_slice(body.trim_ascii())).ok();
+        let rule = self.0.iter().find(|rule| rule.fits(place, status, &text, members.as_ref()))?;
+        Some(Verdict { class: rule.row.class, reset: rule.reset_in(&text, now) })
+    }
+}
+
+impl Rule {
+    fn fits(&self, place: Place, status: Option<u16>, text: &str, members: Option<&Members>) -> bool {
+        let row = &self.row;
+        let at_place = row.place == Place::Any || row.place == place;
+        let has_status = row.http.is_empty() || status.is_some_and(|status| row.http.contains(&status));
+        let has_text = row.contains.as_ref().is_none_or(|wanted| text.contains(wanted.as_str()));
+        at_place && has_status && has_text && self.has_value(members)
+    }
+
+    fn has_value(&self, members: Option<&Members>) -> bool {
+        let Some(pointer) = &self.row.at else { return true };
+        let Some(value) = members.and_then(|members| value_at(members, pointer)) else { return false };
+        let is_one = self.row.is.contains(&value);
+        is_one || self.row.prefix.iter().any(|prefix| value.starts_with(prefix.as_str()))
+    }
+
+    /// How long it is until the time that the provider's words hold.
+    fn reset_in(&self, text: &str, now: SystemTime) -> Option<Duration> {
+        let found = self.reset.as_ref()?.captures(text)?;
+        let found = found.get(1).or(found.get(0))?.as_str();
+        let at = unix_seconds(found)? - zone_seconds(self.row.reset_tz.as_deref())?;
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(at).ok()?);
+        Some(at.duration_since(now).unwrap_or_default())
+    }
+}
+
+/// The text or number at a pointer such as `/error/code`.
+fn value_at(members: &Members, pointer: &str) -> Option<String> {
+    let (first, rest) = match pointer.trim_start_matches('/').split_once('/') {
+        Some((first, rest)) => (first, Some(rest)),
+        None => (pointer.trim_start_matches('/'), None),
+    };
+    let value = members.some(first)?;
+    match (rest, value.kind()) {
+        (Some(rest), Kind::Object) => value_at(&value.members()?, rest),
+        (None, Kind::String) => value.text().map(std::borrow::Cow::into_owned),
+        (None, Kind::Number | Kind::Bool) => Some(Raw::as_str(value).to_owned()),
+        _ => None,
+    }
+}
+
+/// Seconds since 1970 of `YYYY-MM-DD HH:MM:SS`, as if it were in UTC.
+fn unix_seconds(text: &str) -> Option<i64> {
+    let numbers: Vec<i64> =
+        text.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect();
+    let &[year, month, day, hour, minute, ref rest @ ..] = numbers.as_slice() else { return None };
+    let second = rest.first().copied().unwrap_or(0);
+    let in_range =
+        (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60 && second < 61;
+    if !in_range {
+        return None;
+    }
+    // Days since 1970 in the Gregorian calendar, years beginning in March: howardhinnant.github.io/date_algorithms.html
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let of_era = year.rem_euclid(400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+    Some(days * 86_400 + hour * 3_600 + minute * 60 + second)
+}
+
+/// The seconds by which `+08:00` is ahead of UTC.
+fn zone_seconds(zone: Option<&str>) -> Option<i64> {
+    let Some(zone) = zone else { return Some(0) };
+    let (sign, rest) = match zone.split_at_checked(1)? {
+        ("+", rest) => (1, rest),
+        ("-", rest) => (-1, rest),
+        _ => return (zone == "Z").then_some(0),
+    };
+    let (hours, minutes) = rest.split_once(':').unwrap_or((rest, "0"));
+    Some(sign * (hours.parse::<i64>().ok()? * 3_600 + minutes.parse::<i64>().ok()? * 60))
+}
+
+/// The kind of error that a class becomes; nothing where its status decides (T3).
+pub fn kind_of(class: Class) -> Option<ErrorKind> {
+    match class {
+        Class::AuthExpired | Class::Auth => Some(ErrorKind::LoginRequired),
+        Class::Blocked | Class::Permission => Some(ErrorKind::Forbidden),
+        Class::Balance => Some(ErrorKind::QuotaExhausted),
+        Class::Quota | Class::Rate | Class::Concurrency => Some(ErrorKind::RateLimited),
+        Class::Overload => Some(ErrorKind::Overloaded),
+        Class::Model => Some(ErrorKind::NotFound),
+        Class::Context => Some(ErrorKind::PromptTooLong),
+        Class::Filter | Class::Param | Class::ReasoningMissing | Class::ThinkingUnsupported => {
+            Some(ErrorKind::InvalidRequest)
+        }
+        Class::Transient => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::presets::Catalogue;
+
+    #[test]
+    fn dates_are_counted_in_seconds() {
+        for (text, expected) in [
+            ("1970-01-01 00:00:00", Some(0)),
+            ("2000-03-01 00:00:00", Some(951_868_800)),
+            ("2024-02-29 12:30:15", Some(1_709_209_815)),
+            ("2026-11-25 16:00:00", Some(1_795_622_400)),
+            ("2026-13-25 16:00:00", None),
+            ("soon", None),
+        ] {
+            assert_eq!(unix_seconds(text), expected, "{text}");
+        }
+        assert_eq!(zone_seconds(Some("+08:00")), Some(28_800));
+        assert_eq!(zone_seconds(Some("-03:30")), Some(-12_600));
+        assert_eq!(zone_seconds(Some("Z")), Some(0));
+    }
+
+    /// 2026-11-25 16:00:00 UTC.
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_622_400)
+    }
+
+    #[test]
+    fn each_provider_s_codes_are_known() {
+        let quota = r#"{"error":{"code":"1308","message":"Usage limit reached for 5 hour. Your limit will reset at 2026-11-26 00:30:00"}}"#;
+        for (preset, place, status, body, class, reset) in [
+            (
+                "zai",
+                Place::Http,
+                Some(429),
+                r#"{"error":{"code":"1302","message":"x"}}"#,
+                Some(Class::Concurrency),
+                None,
+            ),
+            ("zai-coding", Place::Http, Some(429), quota, Some(Class::Quota), Some(1800)),
+            (
+                "bigmodel",
+                Place::Http,
+                Some(429),
+                r#"{"error":{"code":"1113","message":"x"}}"#,
+                Some(Class::Balance),
+                None,
+            ),
+            (
+                "zai",
+                Place::Http,
+                Some(400),
+                r#"{"error":{"code":"1261","message":"x"}}"#,
+                Some(Class::Context),
+                None,
+            ),
+            (
+                "minimax",
+                Place::Body,
+                None,
+                r#"{"base_resp":{"status_code":1008,"status_msg":"x"}}"#,
+                Some(Class::Balance),
+                None,
+            ),
+            (
+                "dashscope",
+                Place::Stream,
+                None,
+                r#"{"code":"Throttling.RateQuota","message":"x"}"#,
+                Some(Class::Rate),
+                None,
+            ),
+            (
+                "dashscope",
+                Place::Http,
+                Some(400),
+                r#"{"code":"Arrearage","message":"x"}"#,
+                Some(Class::Balance),
+                None,
+            ),
+            (
+                "moonshot",
+                Place::Http,
+                Some(429),
+                r#"{"error":{"type":"engine_overloaded_error"}}"#,
+                Some(Class::Overload),
+                None,
+            ),
+            (
+                "openrouter",
+                Place::Stream,
+                None,
+                r#"{"error":{"code":502,"message":"x"}}"#,
+                Some(Class::Transient),
+                None,
+            ),
+            ("iflow", Place::Body, None, r#"{"status":"434","msg":"x"}"#, Some(Class::Blocked), None),
+            ("iflow", Place::Body, None, r#"{"status":"439","msg":"x"}"#, Some(Class::AuthExpired), None),
+            ("nvidia", Place::Http, Some(410), "gone", Some(Class::Model), None),
+            (
+                "deepseek",
+                Place::Http,
+                Some(400),
+                r#"{"error":{"message":"The `reasoning_content` in the thinking mode must be passed back"}}"#,
+                Some(Class::ReasoningMissing),
+                None,
+            ),
+            (
+                "ollama",
+                Place::Http,
+                Some(400),
+                "\"gemma3\" does not support thinking",
+                Some(Class::ThinkingUnsupported),
+                None,
+            ),
+            (
+                "ark",
+                Place::Http,
+                Some(403),
+                r#"{"error":{"code":"AccountOverdueError"}}"#,
+                Some(Class::Balance),
+                None,
+            ),
+            ("deepseek", Place::Http, Some(403), "{}", None, None),
+            ("openai", Place::Http, Some(429), r#"{"error":{"code":"1302"}}"#, None, None),
+        ] {
+            let provider = Catalogue::built_in().provider(preset);
+            let verdict = provider.errors.judge(place, status, body.as_bytes(), now());
+            assert_eq!(verdict.map(|verdict| verdict.class), class, "{preset} {body}");
+            assert_eq!(verdict.and_then(|verdict| verdict.reset).map(|wait| wait.as_secs()), reset, "{body}");
+        }
+    }
+}
