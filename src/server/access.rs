@@ -16,7 +16,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 const PREFLIGHT_SECONDS: &str = "600";
 /// What a page may read of an answer's headers.
 const EXPOSED: &str = "x-request-id, request-id, retry-after, x-should-retry, x-iflow2api-error, \
-    x-iflow2api-upstream, x-iflow2api-model, x-iflow2api-warning";
+    x-iflow2api-upstream, x-iflow2api-model, x-iflow2api-thinking, x-iflow2api-warning";
 
 /// The rules, read from the settings once.
 pub struct Access {

@@ -76,7 +76,11 @@ fn trouble(upstream: &Health) -> String {
         std::iter::once(upstream).chain(&upstream.models).filter(|health| health.state != "closed");
     let words = troubled.map(|health| {
         let next = health.retry_in_seconds.map(|seconds| format!(", tried again in {seconds} s"));
-        format!("<code>{}</code>: circuit {}{}", escape(&health.name), health.state, next.unwrap_or_default())
+        let why = match health.state {
+            "resting" => "its quota is used up".to_owned(),
+            state => format!("circuit {state}"),
+        };
+        format!("<code>{}</code>: {why}{}", escape(&health.name), next.unwrap_or_default())
     });
     words.collect::<Vec<_>>().join("<br>")
 }

@@ -25,6 +25,7 @@ mod rescue;
 mod retrying;
 mod routing;
 mod start;
+mod terms;
 mod validation;
 mod vision;
 
