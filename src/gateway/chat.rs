@@ -4,12 +4,12 @@ use super::ask::{Face, Opened, Prepared, Question, Reads};
 use super::continuation::read_on;
 use super::count::off_executor;
 use super::flow::{self, Opening};
+use super::recalling::conversation;
 use super::relay::{self, Asked, Relay};
 use super::route::Route;
 use super::{Answer, Call, Gateway, Reply, Told};
 use crate::error::Result;
 use crate::policy::continuation;
-use crate::policy::recall::Conversation;
 use crate::policy::repair::Offered;
 use crate::policy::{request, think};
 use crate::translate::failure::openai_envelope;
@@ -55,9 +55,8 @@ impl Face for ChatFace {
             request.set("model", Raw::of(&route.model));
         }
         let cap = request::bound(&request);
-        let ear = gateway.memory.ear(&request, &profile);
-        let conversation = Conversation::of(&request);
-        call.meter.note(|record| record.conversation = Some(conversation));
+        let conversation = conversation(&request, &profile);
+        call.meter.note(|record| record.conversation = conversation);
         let recalling = |message: &Members| gateway.memory.of_message(conversation, message);
         let wish = think::wish_of(&request);
         let wishes = think::Asked::first_of(route.wish, wish, think::Source::Body, route.alias_wish);
@@ -71,7 +70,7 @@ impl Face for ChatFace {
             seed: call.id.chars().filter(char::is_ascii_alphanumeric).collect(),
             inline_think: profile.inline_think,
             offered: Offered::of(&request),
-            ear,
+            ear: gateway.memory.ear(conversation),
         };
         let rest = Rest { asked, bounds, warnings: fitted.warnings, thinking: fitted.thinking };
         Ok(Prepared { route, question: Question::Chat(request), rest })

@@ -4,14 +4,13 @@ use super::ask::{Face, Opened, Prepared, Question, Reads};
 use super::continuation::read_on;
 use super::count::off_executor;
 use super::flow::{self, Opening};
-use super::recalling::{Ear, Hearing, Memory};
+use super::recalling::{Ear, Hearing, Memory, conversation};
 use super::route::Route;
 use super::{Answer, Call, Gateway, Reply, Told, native};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy;
 use crate::policy::continuation::Asked;
 use crate::policy::filters::Filters;
-use crate::policy::recall::Conversation;
 use crate::policy::repair::Offered;
 use crate::policy::request::Fitted;
 use crate::policy::think;
@@ -310,9 +309,8 @@ fn translate(face: MessagesFace, route: Route, call: &Call, memory: &Memory) -> 
         messages_to_chat(&face.request, &route.model, &profile.dialect)?;
     let cap = policy::request::bound(&chat);
     let asked = Asked { cap, prefilled: echo.prefix.is_some(), ..Asked::default() };
-    let ear = memory.ear(&chat, profile);
-    let conversation = Conversation::of(&chat);
-    call.meter.note(|record| record.conversation = Some(conversation));
+    let conversation = conversation(&chat, profile);
+    call.meter.note(|record| record.conversation = conversation);
     let wishes = think::Asked::first_of(route.wish, wish, think::Source::Translated, route.alias_wish);
     let recalling = |message: &Members| memory.of_message(conversation, message);
     let Fitted { clamped, thinking, warnings: fitted, .. } =
@@ -334,7 +332,7 @@ fn translate(face: MessagesFace, route: Route, call: &Call, memory: &Memory) -> 
         profile: profile.id.clone(),
         ..echo
     };
-    let way = Way::Chat(Box::new(Translation { echo, seed, asked, warm_up, ear }));
+    let way = Way::Chat(Box::new(Translation { echo, seed, asked, warm_up, ear: memory.ear(conversation) }));
     Ok(Prepared { route, question: Question::Chat(chat), rest: Rest { way, warnings, thinking } })
 }
 

@@ -1,6 +1,7 @@
 //! What models thought, across calls: kept when an answer ends, looked up when its conversation goes on (E06).
 
 use super::{Call, Gateway};
+use crate::dialect::Replay;
 use crate::error::Error;
 use crate::policy::profile::Profile;
 use crate::policy::recall::{Conversation, Listener, Recall, Thoughts};
@@ -27,19 +28,21 @@ impl Memory {
     }
 
     /// What is remembered of a message's thoughts.
-    pub fn of_message(&self, conversation: Conversation, message: &Members) -> Option<Arc<Thoughts>> {
-        self.lock().of_message(conversation, message)
+    pub fn of_message(&self, conversation: Option<Conversation>, message: &Members) -> Option<Arc<Thoughts>> {
+        self.lock().of_message(conversation?, message)
     }
 
-    /// An ear for the answer to a request, where its provider wants thoughts back.
-    pub fn ear(&self, request: &ChatRequest, profile: &Profile) -> Option<Ear> {
-        let wants = profile.thinking.is_some() && profile.dialect.replay != crate::dialect::Replay::Never;
-        wants.then(|| Ear {
-            memory: self.clone(),
-            conversation: Conversation::of(request),
-            listener: Listener::default(),
-        })
+    /// An ear for the answer to a request of this conversation.
+    pub fn ear(&self, conversation: Option<Conversation>) -> Option<Ear> {
+        let conversation = conversation?;
+        Some(Ear { memory: self.clone(), conversation, listener: Listener::default() })
     }
+}
+
+/// The conversation of a request, where its provider wants thoughts back.
+pub fn conversation(request: &ChatRequest, profile: &Profile) -> Option<Conversation> {
+    let wants = profile.thinking.is_some() && profile.dialect.replay != Replay::Never;
+    wants.then(|| Conversation::of(request))
 }
 
 impl Ear {

@@ -85,3 +85,13 @@ pub struct Rule {
     /// What is not sent while it thinks.
     pub drop_on: Vec<String>,
 }
+
+impl Rule {
+    /// Whether the provider is ever told something in this member.
+    pub fn uses(&self, member: &str) -> bool {
+        let switches = [Some(&self.always), self.on.as_ref(), self.off.as_ref()].into_iter().flatten();
+        let mut patches = switches.chain(self.levels.values());
+        let budget = self.budget.as_ref().and_then(|budget| budget.path.split('.').next());
+        patches.any(|patch| patch.contains_key(member)) || budget == Some(member)
+    }
+}

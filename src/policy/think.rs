@@ -20,6 +20,8 @@ const MEMBERS: [&str; 8] = [
     "reasoning_split",
     "preserve_thinking",
 ];
+/// The object that OpenRouter and a few others take, and all others only stumble over.
+const OBJECT: &str = "reasoning";
 /// What a template of a local server is told; other members of it have nothing to do with thinking.
 const TEMPLATE: &str = "chat_template_kwargs";
 /// Those that have.
@@ -104,6 +106,20 @@ pub fn ask(request: &mut ChatRequest, profile: &Profile, asked: Asked) -> Outcom
     }
     for path in &rule.clear {
         remove(request, path);
+    }
+    if !rule.uses(OBJECT) {
+        request.remove(OBJECT);
+    }
+    if decision.overrules {
+        // The caller's own word for "off", which would be refused.
+        for (key, value) in rule.off.iter().flatten() {
+            match value {
+                Value::Object(inner) if key == TEMPLATE => {
+                    inner.keys().for_each(|inner| remove(request, &format!("{key}.{inner}")));
+                }
+                _ => drop(request.remove(key)),
+            }
+        }
     }
     let wins = asked.source == Source::Name || decision.overrules;
     for (key, value) in &decision.patch {
@@ -337,3 +353,7 @@ fn merge_value(old: &mut Value, new: Value) {
         (old, new) => *old = new,
     }
 }
+
+#[cfg(test)]
+#[path = "think_tests.rs"]
+mod tests;
