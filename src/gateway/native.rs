@@ -6,6 +6,7 @@ use super::flow;
 use super::messages::note;
 use super::route::Route;
 use crate::error::Result;
+use crate::policy::images;
 use crate::policy::presets::rows::Place;
 use crate::translate::native::{self, Native};
 use crate::upstream::{Admitted, FrameStream};
@@ -29,12 +30,14 @@ pub fn prepare(
     for loss in losses.iter() {
         tracing::debug!(path = loss.path, why = loss.why, "left out of a request");
     }
+    let seen = route.profile.dialect.vision;
+    let warnings = if seen { None } else { images::omit_blocks(&mut request) };
     let has_own = request.get("thinking").is_some();
     if let Some(wish) = route.wish.or(route.alias_wish.filter(|_| !has_own)) {
         ask_to_think(&mut request, wish);
     }
     let renamed = (route.model != asked).then(|| asked.to_owned());
-    (Question::Native(request), renamed, Vec::new())
+    (Question::Native(request), renamed, warnings.into_iter().collect())
 }
 
 /// Says in the API's own words what stood behind the model's name.

@@ -1,5 +1,6 @@
 //! Images in requests: whether there are any, and what stands for one that a model cannot see (A09).
 
+use crate::wire::anthropic::MessagesRequest;
 use crate::wire::json::{self, Members, Raw};
 use crate::wire::openai::ChatRequest;
 use memchr::memmem;
@@ -30,8 +31,7 @@ fn has_image_block(content: &Raw) -> bool {
 /// Puts a text in the place of each image of a chat request; says where the first stood.
 pub fn omit(request: &mut ChatRequest) -> Option<String> {
     let first = request.messages().iter().position(|message| may_hold(message, b"\"image_url\""))?;
-    let model = request.model().unwrap_or_default().into_owned();
-    let note = Raw::of(&format!("[image omitted: {model} cannot see images]"));
+    let note = note(&request.model().unwrap_or_default());
     let mut omitted = false;
     for message in request.messages_mut().iter_mut().skip(first) {
         let Some(mut parts) = message.get("content").and_then(Raw::objects) else { continue };
@@ -46,5 +46,47 @@ pub fn omit(request: &mut ChatRequest) -> Option<String> {
         }
         omitted |= changed;
     }
-    omitted.then(|| format!("messages[{first}].content: the model cannot see images"))
+    omitted.then(|| warning(first))
+}
+
+/// The same for a request of the Anthropic API, whose results of tools hold images too.
+pub fn omit_blocks(request: &mut MessagesRequest) -> Option<String> {
+    if !holds(request.messages()) {
+        return None;
+    }
+    let note = note(&request.model().unwrap_or_default());
+    let mut first = None;
+    for (at, message) in request.messages_mut().iter_mut().enumerate() {
+        if let Some(content) = message.get("content").and_then(|content| without_images(content, &note)) {
+            message.set("content", content);
+            first.get_or_insert(at);
+        }
+    }
+    first.map(warning)
+}
+
+/// Blocks with a text in the place of each image; nothing where there is none.
+fn without_images(content: &Raw, note: &Raw) -> Option<Raw> {
+    let mut blocks = content.objects()?;
+    let mut changed = false;
+    for block in &mut blocks {
+        if block.is("type", "image") {
+            block.remove("source");
+            block.set("type", Raw::from_static("\"text\""));
+            block.set("text", note.clone());
+            changed = true;
+        } else if let Some(inner) = block.get("content").and_then(|inner| without_images(inner, note)) {
+            block.set("content", inner);
+            changed = true;
+        }
+    }
+    changed.then(|| json::array(&blocks))
+}
+
+fn note(model: &str) -> Raw {
+    Raw::of(&format!("[image omitted: {model} cannot see images]"))
+}
+
+fn warning(first: usize) -> String {
+    format!("messages[{first}].content: the model cannot see images")
 }

@@ -164,3 +164,31 @@ async fn a_vision_model_may_be_an_alias_and_has_its_own_fallbacks_name() {
     assert_eq!(said(&program.chat(chat("blind", false)).await), (Some("seeing-2"), None));
     assert_eq!(upstream.request().json()["model"], "seeing-2");
 }
+
+#[tokio::test]
+async fn an_upstream_of_the_callers_own_api_gets_no_image_either() {
+    let line = "POST /anthropic/v1/messages";
+    let message = r#"{"id":"msg_1","type":"message","model":"blind","role":"assistant","content":[],"stop_reason":"end_turn"}"#;
+    let upstream = Upstream::start(vec![Exchange::answer(200, message).at(line); 2]).await;
+    let table = format!(
+        "[upstream.fake]\nbase_url = \"UPSTREAM\"\nanthropic_base_url = \"http://{}/anthropic\"\n\
+         [[model]]\nmatch = [\"blind*\"]\ninput = [\"text\"]\n",
+        upstream.address()
+    );
+    let program = setup(&["serve", "--port", "0"]).config(&table, &upstream).start().await;
+    let request = |block: &str| {
+        format!(
+            r#"{{"model":"blind","max_tokens":64,"messages":[{{"role":"user","content":[{block},{{"type":"tool_result","tool_use_id":"t1","content":[{block},{{"type":"text","text":"a\u0041"}}]}}]}}]}}"#
+        )
+    };
+    let image = format!(
+        r#"{{"type":"image","source":{{"type":"base64","media_type":"image/png","data":"{PIXEL}"}},"cache_control":{{"type":"ephemeral"}}}}"#
+    );
+    let answer = program.messages(request(&image)).await;
+    assert_eq!((answer.status, said(&answer)), (200, (Some("blind"), Some("messages[0].content: the model cannot see images"))));
+    let note = r#"{"type":"text","cache_control":{"type":"ephemeral"},"text":"[image omitted: blind cannot see images]"}"#;
+    let plain = request(r#"{"type":"text","text":"image"}"#);
+    assert_eq!(said(&program.messages(&plain).await), (Some("blind"), None));
+    let sent: Vec<String> = upstream.requests().iter().map(|sent| sent.text()).collect();
+    assert_eq!(sent, [request(note), plain]);
+}
