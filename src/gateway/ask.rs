@@ -2,7 +2,7 @@
 //! asked of the next upstream where the first cannot be had.
 
 use super::flow::{self, Opening};
-use super::route::Route;
+use super::route::{How, Route};
 use super::{Call, Gateway, Meter, Over};
 use crate::error::{Class, Error, ErrorKind, Result};
 use crate::policy::{history, request, think};
@@ -197,7 +197,7 @@ fn may_be_elsewhere(error: &Error) -> bool {
 
 /// The upstreams that may answer a call: the first, and those that stand in for it.
 pub(super) struct Candidates {
-    pub first: Route,
+    first: Route,
     others: VecDeque<Route>,
 }
 
@@ -215,7 +215,7 @@ impl Gateway {
         }
         let mut all = VecDeque::from(all);
         let Some(first) = all.pop_front() else { unreachable!("the first was just put in") };
-        if first.how == super::route::How::Fallback {
+        if first.how == How::Fallback {
             tracing::warn!(
                 upstream = first.upstream.name(),
                 model = first.model,
@@ -297,20 +297,59 @@ impl Gateway {
                 Ok(answered) => return Ok((prepared, answered)),
                 Err(error) => self.with_near_names(error, &prepared.route.model),
             };
-            let next = if may_be_elsewhere(&error) { others.pop_front() } else { None };
+            let next =
+                if may_be_elsewhere(&error) { self.next_ready(face, &mut others, call).await } else { None };
             let Some(next) = next else { return Err(failed.unwrap_or(error)) };
-            let (upstream, model) = (next.upstream.name(), next.model.as_str());
+            let (upstream, model) = (next.route.upstream.name(), next.route.model.as_str());
             tracing::warn!(from = prepared.route.upstream.name(), upstream, model, reason = %error, "asking another upstream");
             call.meter.note(|record| {
-                record.goes_to(&next);
+                record.goes_to(&next.route);
                 record.fallbacks += 1;
             });
             failed.get_or_insert(error);
-            prepared = match face.prepare(self, next, call).await {
-                Ok(prepared) => prepared,
-                Err(error) => return Err(failed.unwrap_or(error)),
-            };
+            prepared = next;
         }
+    }
+
+    /// Makes the request ready for the first candidate. Where that is itself one that stands in, and the request
+    /// is none for it, for the next one.
+    ///
+    /// # Errors
+    /// What is wrong with the request, or cannot be said to the first candidate.
+    pub(super) async fn first_ready<F: Face>(
+        &self,
+        face: &F,
+        candidates: Candidates,
+        call: &Call,
+    ) -> Result<(Prepared<F::Rest>, VecDeque<Route>)> {
+        let Candidates { first, mut others } = candidates;
+        let stands_in = first.how == How::Fallback;
+        let prepared = match face.prepare(self, first, call).await {
+            Ok(prepared) => prepared,
+            Err(error) if stands_in => self.next_ready(face, &mut others, call).await.ok_or(error)?,
+            Err(error) => return Err(error),
+        };
+        call.meter.note(|record| record.goes_to(&prepared.route));
+        Ok((prepared, others))
+    }
+
+    /// Makes the request ready for the next candidate that it is one for: it may not fit a smaller window.
+    async fn next_ready<F: Face>(
+        &self,
+        face: &F,
+        others: &mut VecDeque<Route>,
+        call: &Call,
+    ) -> Option<Prepared<F::Rest>> {
+        while let Some(next) = others.pop_front() {
+            let (upstream, model) = (Arc::clone(&next.upstream), next.model.clone());
+            match face.prepare(self, next, call).await {
+                Ok(prepared) => return Some(prepared),
+                Err(error) => {
+                    tracing::warn!(upstream = upstream.name(), model, reason = %error, "passing over an upstream");
+                }
+            }
+        }
+        None
     }
 }
 
@@ -380,12 +419,5 @@ impl<R: Send + Sync, T: Reads<R>> Way<R> for Whole<T> {
             route.upstream.complete(question.ask(route, (body, assembled), call, &retried), read)
         };
         Ok((question.send(route, forget, send).await?, place))
-    }
-}
-
-impl Candidates {
-    /// Those behind the first.
-    pub(super) fn into_parts(self) -> (Route, VecDeque<Route>) {
-        (self.first, self.others)
     }
 }

@@ -96,10 +96,9 @@ impl Gateway {
         }
         let route = self.for_images(route, request.messages(), call);
         let stream = request.is_stream();
-        let (first, others) = self.candidates(&model, route, call).into_parts();
-        call.meter.note(|record| record.goes_to(&first));
+        let candidates = self.candidates(&model, route, call);
         let face = ChatFace { request, model };
-        let prepared = face.prepare(self, first, call).await?;
+        let (prepared, others) = self.first_ready(&face, candidates, call).await?;
         if stream {
             self.chat_stream(face, prepared, others, call).await
         } else {

@@ -108,10 +108,9 @@ impl Gateway {
         check_call(&request, call.must_be_bounded)?;
         let route = self.for_images(route, request.messages(), call);
         let stream = request.is_stream();
-        let (first, others) = self.candidates(&model, route, call).into_parts();
-        call.meter.note(|record| record.goes_to(&first));
+        let candidates = self.candidates(&model, route, call);
         let face = MessagesFace { request, model };
-        let prepared = face.prepare(self, first, call).await?;
+        let (prepared, others) = self.first_ready(&face, candidates, call).await?;
         if let Way::Chat(translation) = &prepared.rest.way
             && translation.warm_up
         {

@@ -84,10 +84,9 @@ impl Gateway {
         let members = Members::parse(&body).map_err(|error| crate::wire::body::syntax_error(&error))?;
         let (model, route) = self.begin(members.get("model"), call)?;
         let stream = members.get("stream").and_then(Raw::bool) == Some(true);
-        let (first, others) = self.candidates(&model, route, call).into_parts();
-        call.meter.note(|record| record.goes_to(&first));
+        let candidates = self.candidates(&model, route, call);
         let face = Body { path, body, members, model };
-        let prepared = face.prepare(self, first, call).await?;
+        let (prepared, others) = self.first_ready(&face, candidates, call).await?;
         if !stream {
             let (prepared, Answered { body, limits }, _place) =
                 self.complete(&face, prepared, others, call, Unread).await?;

@@ -195,6 +195,28 @@ async fn a_fallback_is_found_by_the_callers_name_or_the_models_and_by_patterns()
 }
 
 #[tokio::test]
+async fn a_fallback_that_the_request_does_not_fit_is_passed_over() {
+    for (path, body, stream) in WAYS.into_iter().filter(|(path, ..)| path.ends_with("messages")) {
+        let one = Upstream::start([used_up(600)]).await;
+        let small = Upstream::start([]).await;
+        let two = Upstream::start([good(stream), good(stream)]).await;
+        let table = format!(
+            "{ROWS}[fallback]\nm = [\"small/m\", \"two/spare\"]\n[upstream.one]\npreset = \"mine\"\nbase_url = \"UPSTREAM\"\n\
+             [upstream.small]\nbase_url = \"{}\"\ncontext_window = 20\n[upstream.two]\nbase_url = \"{}\"\n[[provider]]\nid = \"mine\"\n",
+            small.url(),
+            two.url()
+        );
+        let program = setup(&["serve", "--port", "0"]).config(&table, &one).start().await;
+        let body = body.replace("hi", &"many words ".repeat(50));
+        // Asked in vain, and then known to be out.
+        for _ in 0..2 {
+            let answer = program.post(path, &body).await;
+            assert_eq!((answer.status, who(&answer)), (200, (Some("two"), Some("spare"))), "{path} {stream}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn retries_come_before_fallbacks() {
     let one = Upstream::start([refusal(429, "later"), refusal(503, "no")]).await;
     let two = Upstream::start([Exchange::answer(200, WHOLE)]).await;

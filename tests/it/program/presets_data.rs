@@ -101,6 +101,23 @@ async fn of_two_providers_with_one_variable_the_second_must_be_named() {
 }
 
 #[tokio::test]
+async fn a_row_at_another_host_inherits_no_other_address() {
+    let theirs = Upstream::start([]).await;
+    let ours = Upstream::start([Exchange::answer(200, WHOLE)]).await;
+    let file = File::new(&format!(
+        "[[provider]]\nid = \"theirs\"\nbase_url = \"{0}\"\nanthropic_base_url = \"http://{1}/anthropic\"\n\
+         [[provider]]\nid = \"ours\"\nextends = \"theirs\"\nbase_url = \"http://localhost:{2}/v1\"\nkey_env = [\"MY_KEY\"]\n",
+        theirs.url(),
+        theirs.address(),
+        ours.address().port()
+    ));
+    let program = file.setup(&["serve", "--port", "0"]).env("MY_KEY", KEY).start().await;
+    // Their address would get the key that is meant for ours.
+    let answer = program.messages(super::MESSAGES).await;
+    assert_eq!((answer.status, theirs.forgive()), (200, Vec::<String>::new()));
+}
+
+#[tokio::test]
 async fn a_users_row_lies_over_a_built_in_one_of_its_name() {
     let upstream = Upstream::start([Exchange::answer(200, WHOLE)]).await;
     let lines = "[[provider]]\nid = \"moonshot\"\nextends = \"moonshot\"\ndrop = [\"top_p\"]\n";

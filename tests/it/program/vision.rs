@@ -185,7 +185,10 @@ async fn an_upstream_of_the_callers_own_api_gets_no_image_either() {
         r#"{{"type":"image","source":{{"type":"base64","media_type":"image/png","data":"{PIXEL}"}},"cache_control":{{"type":"ephemeral"}}}}"#
     );
     let answer = program.messages(request(&image)).await;
-    assert_eq!((answer.status, said(&answer)), (200, (Some("blind"), Some("messages[0].content: the model cannot see images"))));
+    assert_eq!(
+        (answer.status, said(&answer)),
+        (200, (Some("blind"), Some("messages[0].content: the model cannot see images")))
+    );
     let note = r#"{"type":"text","cache_control":{"type":"ephemeral"},"text":"[image omitted: blind cannot see images]"}"#;
     let plain = request(r#"{"type":"text","text":"image"}"#);
     assert_eq!(said(&program.messages(&plain).await), (Some("blind"), None));
