@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod ask;
+mod candidates;
 mod chat;
 mod context;
 mod continuation;

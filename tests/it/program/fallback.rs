@@ -1,14 +1,14 @@
 //! Another upstream answers where the first cannot, as long as nothing of an answer was said.
 
-use super::{CHAT, DONE, MESSAGES, MESSAGES_STREAM, STREAM, STREAMED, WAYS, WHOLE, delta, good};
+use super::{CHAT, DONE, STREAM, WAYS, WHOLE, good};
 use crate::support::client::{Answer, events, names};
 use crate::support::program::{Program, Setup, setup};
-use crate::support::upstream::{Exchange, Step, Upstream, begin};
+use crate::support::upstream::{Exchange, Step, Upstream};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 /// Two upstreams, of which the second stands in for the first, and these further lines of the file.
-fn pair(one: &Upstream, two: &Upstream, lines: &str) -> Setup {
+pub fn pair(one: &Upstream, two: &Upstream, lines: &str) -> Setup {
     let table = format!(
         "{lines}\n[fallback]\nm = [\"two/spare\"]\n[upstream.one]\npreset = \"mine\"\nbase_url = \"UPSTREAM\"\n\
          [upstream.two]\nbase_url = \"{}\"\n[[provider]]\nid = \"mine\"\n",
@@ -18,22 +18,26 @@ fn pair(one: &Upstream, two: &Upstream, lines: &str) -> Setup {
 }
 
 /// What a refusal with these words is to the first upstream.
-const ROWS: &str = "[[error]]\nprovider = [\"mine\"]\ncontains = \"used up\"\nclass = \"quota\"\nreset = 'until (\\S+ \\S+)'\n\
+pub const ROWS: &str = "[[error]]\nprovider = [\"mine\"]\ncontains = \"used up\"\nclass = \"quota\"\nreset = 'until (\\S+ \\S+)'\n\
     [[error]]\nprovider = [\"mine\"]\ncontains = \"shut out\"\nclass = \"blocked\"\n\
     [[error]]\nprovider = [\"mine\"]\ncontains = \"no money\"\nclass = \"balance\"\n\
     [[error]]\nprovider = [\"mine\"]\ncontains = \"no such\"\nclass = \"model\"\n";
 
-fn refusal(status: u16, words: &str) -> Exchange {
+pub fn refusal(status: u16, words: &str) -> Exchange {
     Exchange::answer(status, json!({"error": {"message": words}}).to_string())
 }
 
 /// Who answered, by the headers: upstream and model.
-fn who(answer: &Answer) -> (Option<&str>, Option<&str>) {
+pub fn who(answer: &Answer) -> (Option<&str>, Option<&str>) {
     (answer.header("x-iflow2api-upstream"), answer.header("x-iflow2api-model"))
 }
 
 /// Fails unless the second upstream answers in its place to a call in this way.
-async fn is_answered_by_the_second(program: &Program, (path, body, stream): (&str, &str, bool), what: &str) {
+pub async fn is_answered_by_the_second(
+    program: &Program,
+    (path, body, stream): (&str, &str, bool),
+    what: &str,
+) {
     let mut answer = program.post(path, body).await;
     let text = answer.text().await;
     assert_eq!((answer.status, who(&answer)), (200, (Some("two"), Some("spare"))), "{what} {path}: {text}");
@@ -49,7 +53,7 @@ async fn is_answered_by_the_second(program: &Program, (path, body, stream): (&st
 }
 
 /// The stream as a caller gets it who asked for `m`, and for no usage.
-fn stream_of_m() -> String {
+pub fn stream_of_m() -> String {
     let frames = STREAM.split_inclusive("\n\n").filter(|frame| !frame.contains("usage"));
     frames.collect::<String>().replace("glm-4.7", "m")
 }
@@ -217,6 +221,34 @@ async fn a_fallback_that_the_request_does_not_fit_is_passed_over() {
 }
 
 #[tokio::test]
+async fn what_was_left_out_for_one_window_is_not_left_out_for_another() {
+    let one = Upstream::start([refusal(503, "no")]).await;
+    let two = Upstream::start([Exchange::answer(200, WHOLE)]).await;
+    let table = format!(
+        "[context]\nkeep_turns = 1\n[fallback]\nm = [\"two/spare\"]\n[upstream.one]\nbase_url = \"UPSTREAM\"\n\
+         context_window = 200\n[upstream.two]\nbase_url = \"{}\"\n",
+        two.url()
+    );
+    let program = setup(&["serve", "--port", "0"]).config(&table, &one).start().await;
+    let turn = |number: usize| {
+        let words = "many words ".repeat(20);
+        [
+            json!({"role": "user", "content": format!("{number} {words}")}),
+            json!({"role": "assistant", "content": "so"}),
+        ]
+    };
+    let mut messages: Vec<Value> = (0..6).flat_map(turn).collect();
+    messages.push(json!({"role": "user", "content": "hi"}));
+    let answer = program.chat(json!({"model": "m", "messages": messages}).to_string()).await;
+    assert_eq!(
+        (answer.status, who(&answer), answer.header("x-iflow2api-trimmed")),
+        (200, (Some("two"), Some("spare")), None)
+    );
+    assert!(one.request().json()["messages"].as_array().unwrap().len() < messages.len());
+    assert_eq!(two.request().json()["messages"], json!(messages));
+}
+
+#[tokio::test]
 async fn retries_come_before_fallbacks() {
     let one = Upstream::start([refusal(429, "later"), refusal(503, "no")]).await;
     let two = Upstream::start([Exchange::answer(200, WHOLE)]).await;
@@ -254,72 +286,8 @@ async fn the_callers_wish_goes_with_the_call_and_else_the_fallbacks_own_counts()
     }
 }
 
-#[tokio::test]
-async fn a_fallback_goes_on_behind_a_head_that_was_sent() {
-    for (path, body) in STREAMED {
-        let one = Upstream::start([refusal(503, "no").late()]).await;
-        let two = Upstream::start([Exchange::stream(STREAM)]).await;
-        let mut program =
-            pair(&one, &two, "[timeout]\nhold = \"50ms\"").arguments(&["--log-format", "json"]).start().await;
-        let mut answer = program.post(path, body).await;
-        assert_eq!(
-            (answer.status, who(&answer)),
-            (200, (Some("one"), Some("m"))),
-            "as far as is known by then"
-        );
-        answer.until("\n\n").await;
-        one.go();
-        let text = answer.text().await;
-        if path.ends_with("messages") {
-            let expected = [
-                "message_start",
-                "content_block_start",
-                "content_block_delta",
-                "content_block_delta",
-                "content_block_stop",
-                "message_delta",
-                "message_stop",
-            ];
-            assert_eq!(names(&text), expected);
-            assert_eq!(events(&text)[0]["message"]["model"], "m");
-        } else {
-            assert_eq!(text, [": keep-alive\n\n", &stream_of_m()].concat());
-        }
-        let line: Value = serde_json::from_str(&program.line(&["\"call\""]).await).unwrap();
-        assert_eq!((&line["upstream"], &line["fallbacks"]), (&json!("two"), &json!(1)), "{line}");
-    }
-}
-
-#[tokio::test]
-async fn where_all_fail_behind_a_head_that_was_sent_the_first_failure_is_the_last_event() {
-    for (path, body) in STREAMED {
-        let one = Upstream::start([refusal(503, "no").late()]).await;
-        let two = Upstream::start([refusal(429, "second")]).await;
-        let program = pair(&one, &two, "[timeout]\nhold = \"50ms\"").start().await;
-        let mut answer = program.post(path, body).await;
-        answer.until("\n\n").await;
-        one.go();
-        let last = events(&answer.text().await).pop().unwrap();
-        assert_eq!(last["error"]["message"], "upstream `one`: no");
-    }
-}
-
-#[tokio::test]
-async fn a_stream_that_broke_off_is_never_begun_again_elsewhere() {
-    for (path, body) in STREAMED {
-        let one =
-            Upstream::start([Exchange::steps([begin(delta("{\"content\":\"a\"}")), Step::Reset])]).await;
-        let two = Upstream::start([]).await;
-        let program = pair(&one, &two, "").start().await;
-        let mut answer = program.post(path, body).await;
-        let text = answer.text().await;
-        assert_eq!((answer.status, who(&answer)), (200, (Some("one"), Some("m"))));
-        assert!(events(&text).pop().unwrap()["error"]["message"].is_string(), "{text}");
-    }
-}
-
 /// A quota that is used up for another minute, as far as the clock of the test tells.
-fn used_up(seconds: u64) -> Exchange {
+pub fn used_up(seconds: u64) -> Exchange {
     let at = std::time::SystemTime::now() + std::time::Duration::from_secs(seconds);
     // `Sun, 06 Nov 1994 08:49:37 GMT` as `1994-11-06 08:49:37`.
     let date = httpdate::fmt_http_date(at);
@@ -327,176 +295,6 @@ fn used_up(seconds: u64) -> Exchange {
     let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let month = months.iter().position(|month| *month == parts[2]).unwrap() + 1;
     refusal(429, &format!("used up until {}-{month:02}-{} {}", parts[3], parts[1], parts[4]))
-}
-
-#[tokio::test]
-async fn an_upstream_without_quota_is_left_alone_as_long_as_another_answers() {
-    let one = Upstream::start([used_up(600)]).await;
-    let two = Upstream::start([false, false, true, false, true].map(good)).await;
-    let mut program = pair(&one, &two, ROWS).start().await;
-    let state = |ready: Value| ready["upstreams"].clone();
-    let before = state(program.get("/readyz").await.json().await);
-    assert_eq!(before, json!([{"name": "one", "state": "closed"}, {"name": "two", "state": "closed"}]));
-    is_answered_by_the_second(&program, WAYS[0], "asked").await;
-    for way in WAYS {
-        is_answered_by_the_second(&program, way, "known to be out").await;
-    }
-    assert_eq!(one.requests().len(), 1);
-    let ready = state(program.get("/readyz").await.json().await);
-    let left = ready[0]["retry_in_seconds"].as_u64().unwrap();
-    assert!((570..=600).contains(&left), "{ready}");
-    assert_eq!(
-        ready,
-        json!([{"name": "one", "state": "resting", "retry_in_seconds": left}, {"name": "two", "state": "closed"}])
-    );
-    program.line(&["the first choice is out"]).await;
-}
-
-#[tokio::test]
-async fn an_upstream_without_quota_is_asked_where_nobody_else_answers() {
-    let one =
-        Upstream::start([used_up(600), Exchange::answer(200, WHOLE), Exchange::answer(200, WHOLE)]).await;
-    let two = Upstream::start([Exchange::answer(200, WHOLE), refusal(503, "no")]).await;
-    let program = pair(&one, &two, ROWS).start().await;
-    for expected in ["two", "one", "one"] {
-        let answer = program.chat(CHAT).await;
-        // What has answered is not out any more.
-        assert_eq!((answer.status, who(&answer).0), (200, Some(expected)));
-    }
-}
-
-#[tokio::test]
-async fn an_upstream_without_quota_and_without_another_is_asked_each_time() {
-    let one = Upstream::start([used_up(600), Exchange::answer(200, WHOLE)]).await;
-    let two = Upstream::start([]).await;
-    let program = pair(&one, &two, ROWS).start().await;
-    let other = CHAT.replace("\"m\"", "\"one/other\"");
-    let mut answer = program.chat(&other).await;
-    assert_eq!(answer.status, 429);
-    let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
-    assert!((570..=600).contains(&wait), "{wait}");
-    assert!(answer.text().await.contains("used up"));
-    assert_eq!(program.chat(&other).await.status, 200);
-}
-
-#[tokio::test]
-async fn an_upstream_whose_circuit_is_open_is_left_alone_at_once() {
-    let one = Upstream::start([refusal(503, "no"), refusal(503, "no")]).await;
-    let two = Upstream::start([false, false, false, true, false, true].map(good)).await;
-    let setup =
-        pair(&one, &two, "").env("IFLOW2API_CIRCUIT_FAILURES", "2").env("IFLOW2API_CIRCUIT_WAIT", "60s");
-    let program = setup.start().await;
-    for _ in 0..2 {
-        is_answered_by_the_second(&program, WAYS[0], "failing").await;
-    }
-    for way in WAYS {
-        is_answered_by_the_second(&program, way, "open").await;
-    }
-    assert_eq!(one.requests().len(), 2);
-    let ready = program.get("/readyz").await.json().await;
-    assert!(ready["upstreams"][0].to_string().contains("\"open\""), "{ready}");
-}
-
-#[tokio::test]
-async fn an_open_circuit_is_told_where_nobody_else_answers() {
-    let one = Upstream::start([refusal(503, "no")]).await;
-    let two = Upstream::start([refusal(529, "full")]).await;
-    let setup =
-        pair(&one, &two, "").env("IFLOW2API_CIRCUIT_FAILURES", "1").env("IFLOW2API_CIRCUIT_WAIT", "60s");
-    let program = setup.start().await;
-    assert_eq!(program.chat(CHAT).await.status, 503);
-    // Both circuits are open now; who was asked first is told of.
-    let mut answer = program.chat(CHAT).await;
-    let found = answer.json().await;
-    let message = found["error"]["message"].as_str().unwrap();
-    assert!(answer.status == 503 && message.starts_with("upstream `one` is left alone"), "{found}");
-}
-
-/// Where an upstream is asked that speaks the Anthropic API itself.
-const NATIVE: &str = "POST /anthropic/v1/messages";
-
-const MESSAGE: &str = r#"{"id":"msg_1","type":"message","model":"spare","role":"assistant","content":[{"type":"text","text":"Native."}],"stop_reason":"end_turn","usage":{"input_tokens":7,"output_tokens":5}}"#;
-
-const EVENTS: &str = concat!(
-    "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",",
-    "\"model\":\"spare\",\"content\":[],\"stop_reason\":null,\"usage\":{\"input_tokens\":7,\"output_tokens\":1}}}\n\n",
-    "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n",
-    "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Native.\"}}\n\n",
-    "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n",
-    "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":5}}\n\n",
-    "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
-);
-
-/// The same pair, of which one speaks the Anthropic API itself.
-fn mixed(one: &Upstream, two: &Upstream, native: &str, lines: &str) -> Setup {
-    let table = |name: &str, upstream: &Upstream| {
-        let own = format!("anthropic_base_url = \"http://{}/anthropic\"", upstream.address());
-        let own = if name == native { own } else { String::new() };
-        format!("[upstream.{name}]\nbase_url = \"{}\"\n{own}\n", upstream.url())
-    };
-    let tables = [table("one", one), table("two", two)].concat();
-    setup(&["serve", "--port", "0"])
-        .config(&format!("{lines}\n[fallback]\nm = [\"two/spare\"]\n{tables}"), one)
-}
-
-#[tokio::test]
-async fn a_native_upstream_stands_in_for_a_translated_one() {
-    let one = Upstream::start([refusal(503, "no"), refusal(503, "no")]).await;
-    let two =
-        Upstream::start([Exchange::answer(200, MESSAGE).at(NATIVE), Exchange::stream(EVENTS).at(NATIVE)])
-            .await;
-    let program = mixed(&one, &two, "two", "").start().await;
-    let mut answer = program.messages(MESSAGES).await;
-    assert_eq!(answer.text().await, MESSAGE.replace("spare", "m"));
-    assert_eq!(who(&answer), (Some("two"), Some("spare")));
-    let mut answer = program.messages(MESSAGES_STREAM).await;
-    assert_eq!(answer.text().await, EVENTS.replace("spare", "m"));
-    let sent: Vec<String> = two.requests().iter().map(|asked| asked.text()).collect();
-    assert_eq!(sent, [MESSAGES, MESSAGES_STREAM].map(|body| body.replace("\"m\"", "\"spare\"")));
-}
-
-#[tokio::test]
-async fn a_translated_upstream_stands_in_for_a_native_one() {
-    let one = Upstream::start([refusal(529, "full").at(NATIVE), refusal(529, "full").at(NATIVE)]).await;
-    let two = Upstream::start([Exchange::answer(200, WHOLE), Exchange::stream(STREAM)]).await;
-    let program = mixed(&one, &two, "one", "").start().await;
-    let mut answer = program.messages(MESSAGES).await;
-    let message = answer.json().await;
-    assert_eq!((&message["model"], &message["content"][0]["text"]), (&json!("m"), &json!("Hello!")));
-    let text = program.messages(MESSAGES_STREAM).await.text().await;
-    assert_eq!(events(&text)[0]["message"]["model"], "m");
-    assert_eq!(names(&text).last(), Some(&"message_stop"));
-}
-
-#[tokio::test]
-async fn behind_a_head_that_was_sent_a_message_begins_once_whoever_goes_on() {
-    let late = || refusal(503, "no").late();
-    for native in ["one", "two"] {
-        let first = if native == "one" { late().at(NATIVE) } else { late() };
-        let second =
-            if native == "two" { Exchange::stream(EVENTS).at(NATIVE) } else { Exchange::stream(STREAM) };
-        let (one, two) = (Upstream::start([first]).await, Upstream::start([second]).await);
-        let program = mixed(&one, &two, native, "[timeout]\nhold = \"50ms\"").start().await;
-        let mut answer = program.messages(MESSAGES_STREAM).await;
-        answer.until("\n\n").await;
-        one.go();
-        let text = answer.text().await;
-        let mut found = names(&text);
-        found.dedup();
-        let expected = [
-            "message_start",
-            "content_block_start",
-            "content_block_delta",
-            "content_block_stop",
-            "message_delta",
-            "message_stop",
-        ];
-        assert_eq!(found, expected, "{native}: {text}");
-        let said: String = events(&text).iter().filter_map(|event| event["delta"]["text"].as_str()).collect();
-        assert_eq!(said, if native == "two" { "Native." } else { "Hello!" });
-        let start = events(&text).into_iter().find(|event| event["type"] == "message_start");
-        assert_eq!(start.unwrap()["message"]["model"], "m");
-    }
 }
 
 #[tokio::test]
