@@ -96,7 +96,7 @@ impl Edits<'_> {
     /// The frame with all changes; the same one where there are none.
     pub fn apply(self, frame: Frame) -> Frame {
         let unchanged = self.model.is_none()
-            && self.choices.is_empty()
+            && self.choices.iter().all(|edits| *edits == ChoiceEdits::default())
             && !self.reasons
             && !self.without_usage
             && !self.as_chunk
