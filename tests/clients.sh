@@ -154,6 +154,22 @@ step anthropic_node "${client[@]}" node "$home/node/anthropic_node.mjs"
 step ai_sdk_node "${client[@]}" node "$home/node/ai_sdk_node.mjs"
 step claude_code "${client[@]}" "$python" "$scripts/claude_code.py" "$claude" "$binary"
 
+start strict "$python" "$scripts/strict_upstream.py"
+strict=(UPSTREAM_URL="$address")
+sed "s#STRICT#$address#" "$scripts/strict.toml" >"$work/strict.toml"
+start serve-strict "${gateway[@]}" "$binary" --config "$work/strict.toml" serve --port 0
+strict+=(GATEWAY_URL="$address")
+step native_python "${client[@]}" "${strict[@]}" "$python" "$scripts/native_python.py"
+step native_node "${client[@]}" "${strict[@]}" node "$home/node/native_node.mjs"
+step thoughts_python "${client[@]}" "${strict[@]}" "$python" "$scripts/thoughts_python.py"
+step thoughts_node "${client[@]}" "${strict[@]}" node "$home/node/thoughts_node.mjs"
+step claude_code_native "${client[@]}" "${strict[@]}" "$python" "$scripts/claude_code_native.py" "$claude"
+
+# These start the program themselves, with settings of their own.
+own=("${client[@]}" PROGRAM="$binary" LOG_FOLDER="$work")
+step fallback_python "${own[@]}" "$python" "$scripts/fallback_python.py"
+step ways_python "${own[@]}" "$python" "$scripts/ways_python.py"
+
 start serve-demo "${gateway[@]}" "$binary" serve --demo --port 0
 step demo_python "${client[@]}" GATEWAY_URL="$address" "$python" "$scripts/demo_python.py"
 
@@ -167,6 +183,7 @@ step llama_python "${client[@]}" GATEWAY_URL="$address" "$python" "$scripts/llam
 printf '[upstream.llamacpp]\nbase_url = "%s"\nmax_output = 8\n' "$llama" >"$work/pages.toml"
 start serve-pages "${gateway[@]}" "$binary" --config "$work/pages.toml" serve --port 0
 step pages_python "${client[@]}" GATEWAY_URL="$address" LLAMA_URL="$llama" "$python" "$scripts/pages_python.py"
+step presets_python "${own[@]}" LLAMA_URL="$llama" "$python" "$scripts/presets_python.py"
 # shellcheck disable=SC2016
 # Neither keys nor prompts nor answers belong into a log.
 step logs bash -c '! grep -HnE "test-key|a-caller-key|Say hello|Hello from the scripted" "$0"/serve*.server.log &&

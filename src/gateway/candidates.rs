@@ -39,6 +39,13 @@ pub(super) struct Candidates {
     others: VecDeque<Route>,
 }
 
+impl Candidates {
+    /// One, and nobody to stand in for it.
+    pub(super) fn only(first: Route) -> Self {
+        Self { first, others: VecDeque::new() }
+    }
+}
+
 impl Gateway {
     /// The candidates for a call. Those that are known to be out are asked last.
     pub(super) fn candidates(&self, asked: &str, first: Route, call: &Call) -> Candidates {

@@ -19,6 +19,9 @@ use futures_util::stream::{BoxStream, StreamExt as _};
 use serde_json::json;
 use std::sync::Arc;
 
+/// The fewest tokens that the API takes as a budget to think. Source: its reference of `thinking.budget_tokens`.
+const LEAST_BUDGET: u64 = 1024;
+
 /// Makes a request ready; what was changed beside, and the caller's name for the model where it is another.
 pub fn prepare(
     request: &MessagesRequest,
@@ -52,7 +55,14 @@ fn ask_to_think(request: &mut MessagesRequest, wish: Wish) {
         Wish::Off => (json!({ "type": "disabled" }), None),
         Wish::On => (json!({ "type": "adaptive" }), None),
         Wish::Level(wished) => (json!({ "type": "adaptive" }), Some(level(wished))),
-        Wish::Budget(tokens) => (json!({ "type": "enabled", "budget_tokens": tokens }), None),
+        // The API takes no fewer, and none that leave no room for the answer.
+        Wish::Budget(tokens) => match request.get("max_tokens").and_then(Raw::u64) {
+            Some(most) if most <= LEAST_BUDGET => (json!({ "type": "adaptive" }), None),
+            most => {
+                let tokens = tokens.max(LEAST_BUDGET).min(most.map_or(u64::MAX, |most| most - 1));
+                (json!({ "type": "enabled", "budget_tokens": tokens }), None)
+            }
+        },
     };
     request.set("thinking", Raw::of(&thinking));
     if let Some(effort) = effort {

@@ -1,6 +1,7 @@
 //! Bodies that no rule touches but the model's name: embeddings and plain completions.
 
 use super::ask::{Face, Prepared, Question, Reads};
+use super::candidates::Candidates;
 use super::route::Route;
 use super::{Answer, Call, Gateway, Passthrough, Reply, Told, flow};
 use crate::error::{Error, Result};
@@ -84,7 +85,11 @@ impl Gateway {
         let members = Members::parse(&body).map_err(|error| crate::wire::body::syntax_error(&error))?;
         let (model, route) = self.begin(members.get("model"), call)?;
         let stream = members.get("stream").and_then(Raw::bool) == Some(true);
-        let candidates = self.candidates(&model, route, call);
+        // Vectors of another model would stand beside those that the caller has, and mean something else.
+        let candidates = match path {
+            Passthrough::Embeddings => Candidates::only(route),
+            Passthrough::Completions => self.candidates(&model, route, call),
+        };
         let face = Body { path, body, members, model };
         let (prepared, others) = self.first_ready(&face, candidates, call).await?;
         if !stream {

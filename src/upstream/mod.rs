@@ -65,13 +65,21 @@ pub struct Upstream {
     key: Option<Secret>,
     key_origin: Option<String>,
     headers: Headers,
-    anthropic: Option<(String, Headers)>,
+    anthropic: Option<Native>,
     provider: Provider,
     judge: Judge,
     timeouts: Timeouts,
     attempts: Attempts,
     rest: Rest,
     admission: Admission,
+    client: reqwest::Client,
+}
+
+/// Where a provider speaks the Anthropic API. The way there may be another: a proxy leads to only one of two
+/// addresses where the other is this machine's own.
+struct Native {
+    base_url: String,
+    headers: Headers,
     client: reqwest::Client,
 }
 
@@ -126,7 +134,8 @@ impl Upstream {
         let anthropic = match &address.anthropic_base_url {
             Some(url) => {
                 let headers = Headers::new(&address, provider.anthropic_auth(), &preset, None)?;
-                Some((url.clone(), headers))
+                let client = clients.get(&address.name, url, &address.way, timeouts.connect)?;
+                Some(Native { base_url: url.clone(), headers, client })
             }
             None => None,
         };
@@ -318,14 +327,14 @@ impl Upstream {
     }
 
     async fn post(&self, ask: &Ask<'_>) -> Result<reqwest::Response> {
-        let (address, headers) = match (ask.wire, &self.anthropic) {
-            (Wire::Anthropic(callers), Some((base_url, headers))) => {
-                (format!("{base_url}{}", ask.path), headers.with_callers(callers))
+        let (address, headers, client) = match (ask.wire, &self.anthropic) {
+            (Wire::Anthropic(callers), Some(native)) => {
+                let address = format!("{}{}", native.base_url, ask.path);
+                (address, native.headers.with_callers(callers), &native.client)
             }
-            _ => (self.url(ask.path), self.headers.now()),
+            _ => (self.url(ask.path), self.headers.now(), &self.client),
         };
-        let request = self
-            .client
+        let request = client
             .post(address)
             .header(reqwest::header::CONTENT_TYPE, "application/json")
             .header(reqwest::header::ACCEPT_ENCODING, "identity")
@@ -348,7 +357,7 @@ impl Upstream {
 
     /// Where a path of the Anthropic API is, where that is spoken natively.
     pub fn native_url(&self, path: &str) -> Option<String> {
-        self.anthropic.as_ref().map(|(base_url, _)| format!("{base_url}{path}"))
+        self.anthropic.as_ref().map(|native| format!("{}{path}", native.base_url))
     }
 
     fn limits(&self, response: &reqwest::Response) -> Vec<(String, String)> {

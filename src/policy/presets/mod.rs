@@ -143,12 +143,18 @@ impl rows::Provider {
             self.id.clone_from(&under.id);
         }
         self.extends.clone_from(&under.extends);
+        // At another host, the other addresses are still those of the provider that is extended, to which neither
+        // calls nor keys of this one may go.
+        let is_elsewhere = self.base_url.is_some() && host(&self.base_url) != host(&under.base_url);
+        if !is_elsewhere {
+            fill(&mut self.anthropic_base_url, &under.anthropic_base_url);
+            fill(&mut self.prefix_url, &under.prefix_url);
+            fill(&mut self.quota, &under.quota);
+        }
         fill(&mut self.name, &under.name);
         fill(&mut self.status, &under.status);
         fill(&mut self.retired, &under.retired);
         fill(&mut self.base_url, &under.base_url);
-        fill(&mut self.anthropic_base_url, &under.anthropic_base_url);
-        fill(&mut self.prefix_url, &under.prefix_url);
         fill(&mut self.auth, &under.auth);
         fill(&mut self.anthropic_auth, &under.anthropic_auth);
         fill(&mut self.headers, &under.headers);
@@ -164,7 +170,6 @@ impl rows::Provider {
         fill(&mut self.strip_fields, &under.strip_fields);
         fill(&mut self.limits, &under.limits);
         fill(&mut self.rate_headers, &under.rate_headers);
-        fill(&mut self.quota, &under.quota);
         fill(&mut self.terms, &under.terms);
         fill(&mut self.docs, &under.docs);
         fill(&mut self.checked, &under.checked);
@@ -176,6 +181,11 @@ impl rows::Provider {
     pub fn is_static(&self) -> bool {
         self.models == Some(ModelList::Static)
     }
+}
+
+/// The host of an address, as it is written.
+fn host(url: &Option<String>) -> Option<&str> {
+    url.as_deref()?.split_once("://")?.1.split('/').next()
 }
 
 impl rows::Flags {
