@@ -218,13 +218,16 @@ async fn what_stands_behind_the_models_name_is_said_in_the_apis_own_words() {
     for (suffix, expected) in [
         ("(none)", json!({"thinking": {"type": "disabled"}})),
         ("(8192)", json!({"thinking": {"type": "enabled", "budget_tokens": 8192}})),
+        ("(500)", json!({"thinking": {"type": "enabled", "budget_tokens": 1024}})),
+        ("(30000)", json!({"thinking": {"type": "enabled", "budget_tokens": 19_999}})),
         ("(high)", json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}})),
         ("", json!({})),
     ] {
         let upstream = Upstream::start([whole()]).await;
         let program = native(&upstream, "").start().await;
-        program.messages(MESSAGES.replace("\"m\"", &format!("\"m{suffix}\""))).await.bytes().await;
-        let mut all: Value = serde_json::from_str(MESSAGES).unwrap();
+        let body = MESSAGES.replace("\"max_tokens\":64", "\"max_tokens\":20000");
+        program.messages(body.replace("\"m\"", &format!("\"m{suffix}\""))).await.bytes().await;
+        let mut all: Value = serde_json::from_str(&body).unwrap();
         all.as_object_mut().unwrap().extend(expected.as_object().unwrap().clone());
         assert_eq!(upstream.request().json(), all, "{suffix}");
     }
