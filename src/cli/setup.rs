@@ -8,8 +8,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{Gateway, History, HistoryMode, Lent, Mode, Patience, Rules, Settings, Shelf};
 use crate::policy::circuit;
 use crate::policy::presets::Catalogue;
-use crate::policy::presets::rows::Status;
-use crate::policy::provider::{Overrides, Provider};
+use crate::policy::presets::rows::{Provider as Row, Status};
+use crate::policy::provider::Overrides;
 use crate::policy::retry::Policy;
 use crate::upstream::{Address, Clients, Manners, Proxy, Timeouts, Upstream, Way};
 use std::borrow::Cow;
@@ -52,28 +52,27 @@ pub fn warn(resolved: &Resolved) {
     // What is wrong with the user's rows stops the call that follows.
     let Ok(catalogue) = catalogue(resolved.rows.as_ref()) else { return };
     for upstream in resolved.config.upstreams.iter().filter(|upstream| !upstream.named_only) {
-        let provider = catalogue.provider(&upstream.preset);
-        if let Some(other) =
-            upstream.key.as_ref().and_then(|key| belongs_to(key.expose(), &provider, &catalogue))
+        let Ok(row) = catalogue.row(&upstream.preset) else { continue };
+        if let Some(other) = upstream.key.as_ref().and_then(|key| belongs_to(key.expose(), &row, &catalogue))
         {
             say(&format!(
                 "iflow2api: warning: the key of upstream `{}` begins like one of `{other}`, which may be another plan",
                 upstream.name
             ));
         }
-        if let Some(terms) = provider.terms().filter(|_| is_first_time(resolved, provider.id())) {
+        if let Some(terms) = row.terms.filter(|_| is_first_time(resolved, &upstream.preset)) {
             say(&format!("iflow2api: note: upstream `{}`: {terms}", upstream.name));
         }
     }
 }
 
 /// The preset whose keys begin as this one does, where those of its own provider do not.
-fn belongs_to<'a>(key: &str, provider: &Provider, catalogue: &'a Catalogue) -> Option<&'a str> {
-    let begins = |provider: &Provider| provider.key_prefixes().iter().any(|prefix| key.starts_with(prefix));
-    if begins(provider) {
+fn belongs_to<'a>(key: &str, own: &Row, catalogue: &'a Catalogue) -> Option<&'a str> {
+    let begins = |row: &Row| row.key_prefix.iter().flatten().any(|prefix| key.starts_with(prefix));
+    if begins(own) {
         return None;
     }
-    catalogue.names().into_iter().find(|name| *name != provider.id() && begins(&catalogue.provider(name)))
+    catalogue.names().into_iter().find(|name| catalogue.row(name).is_ok_and(|row| begins(&row)))
 }
 
 /// Whether the terms of a preset were not shown yet; from now on they were. Where that cannot be kept, they are
@@ -95,17 +94,17 @@ fn is_first_time(resolved: &Resolved, preset: &str) -> bool {
 pub fn presets(rows: Option<&Rows>) -> Result<Vec<Preset>> {
     let catalogue = catalogue(rows)?;
     let presets = catalogue.names().into_iter().filter(|name| *name != DEMO).map(|name| {
-        let provider = catalogue.provider(name);
-        Preset {
+        let row = catalogue.row(name)?;
+        Ok(Preset {
             name: name.to_owned(),
-            base_url: provider.base_url().map(str::to_owned),
-            variables: provider.key_variables().to_vec(),
-            alone: provider.key_alone(),
-            retired: provider.status() == Status::Retired,
-            local: provider.status() == Status::Local,
-        }
+            base_url: row.base_url,
+            variables: row.key_env.unwrap_or_default(),
+            alone: row.key_alone.unwrap_or(true),
+            retired: row.status == Some(Status::Retired),
+            local: row.status == Some(Status::Local),
+        })
     });
-    Ok(presets.collect())
+    presets.collect()
 }
 
 /// The built-in rows, behind those of the configuration file.

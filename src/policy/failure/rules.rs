@@ -4,7 +4,7 @@ use crate::error::{Class, ErrorKind};
 use crate::policy::presets::rows::{self, Place};
 use crate::wire::json::{Kind, Members, Raw};
 use regex::Regex;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 /// The rules of one provider, in order.
@@ -14,7 +14,8 @@ pub struct Rules(Vec<Rule>);
 #[derive(Debug, Clone)]
 struct Rule {
     row: Arc<rows::Failure>,
-    reset: Option<Regex>,
+    /// Made when it is first needed: most runs of the program meet no such error.
+    reset: OnceLock<Option<Regex>>,
 }
 
 /// What a rule says of a failure.
@@ -29,12 +30,7 @@ pub struct Verdict {
 impl Rules {
     /// Rules in the order in which they are looked through.
     pub fn new(rows: impl Iterator<Item = Arc<rows::Failure>>) -> Self {
-        let rule = |row: Arc<rows::Failure>| {
-            // A row whose expression is none was refused when it was read.
-            let reset = row.reset.as_deref().and_then(|text| Regex::new(text).ok());
-            Rule { row, reset }
-        };
-        Self(rows.map(rule).collect())
+        Self(rows.map(|row| Rule { row, reset: OnceLock::new() }).collect())
     }
 
     /// What the first rule that fits says of a failure met at `place`.
@@ -67,7 +63,9 @@ impl Rule {
 
     /// How long it is until the time that the provider's words hold.
     fn reset_in(&self, text: &str, now: SystemTime) -> Option<Duration> {
-        let found = self.reset.as_ref()?.captures(text)?;
+        // A row whose expression is none was refused when it was read.
+        let expression = || self.row.reset.as_deref().and_then(|text| Regex::new(text).ok());
+        let found = self.reset.get_or_init(expression).as_ref()?.captures(text)?;
         let found = found.get(1).or(found.get(0))?.as_str();
         let at = unix_seconds(found)? - zone_seconds(self.row.reset_tz.as_deref())?;
         let at = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(at).ok()?);

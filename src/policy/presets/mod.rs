@@ -41,7 +41,7 @@ static BUILT_IN: LazyLock<Catalogue> = LazyLock::new(|| {
         (ERRORS, "errors.toml"),
         (MODELS, "models.toml"),
     ] {
-        let Ok(file) = File::parse(text, name) else { unreachable!("a test reads each of these files") };
+        let Ok(file) = File::read(text, name) else { unreachable!("a test reads each of these files") };
         catalogue.append(file);
     }
     catalogue
@@ -107,7 +107,10 @@ impl Catalogue {
     }
 
     /// A row with all that it extends laid under it. A user's row of a built-in name lies over that.
-    fn row(&self, name: &str) -> Result<rows::Provider> {
+    ///
+    /// # Errors
+    /// `Usage` where there is no such preset, or one that extends itself.
+    pub fn row(&self, name: &str) -> Result<rows::Provider> {
         let mut found = rows::Provider::default();
         let mut wanted = Some(name.to_owned());
         let mut from = 0;

@@ -301,13 +301,18 @@ impl File {
     /// # Errors
     /// `Usage` where it is not as the schema says, with the place.
     pub fn parse(text: &str, source: &str) -> Result<Self> {
-        let file: Self = toml_edit::de::from_str(text).map_err(|error| {
+        let file = Self::read(text, source)?;
+        file.check(source)?;
+        Ok(file)
+    }
+
+    /// The same for a text that a test has judged.
+    pub(super) fn read(text: &str, source: &str) -> Result<Self> {
+        toml_edit::de::from_str(text).map_err(|error| {
             let line = error.span().map_or(0, |span| line_of(text, span.start));
             let message = error.message().replace('\n', ", ");
             Error::new(ErrorKind::Usage, format!("`{source}` line {line}: {message}"))
-        })?;
-        file.check(source)?;
-        Ok(file)
+        })
     }
 
     fn check(&self, source: &str) -> Result<()> {
