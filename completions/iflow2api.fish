@@ -70,19 +70,23 @@ complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l demo -d 'As
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -s v -l verbose -d 'Log more; twice for all'
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -s q -l quiet -d 'Log only errors'
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list" -l upstream -d 'Ask this upstream first: the name of one that is set up, or a base URL' -r
-complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the user\'s own' -r -F
-complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list" -l log-format -d 'How the log is written' -r -f -a "text\t'Lines for people'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list show test refresh resolve" -l upstream -d 'Ask this upstream first: the name of one that is set up, or a base URL' -r
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list show test refresh resolve" -l config -d 'Read this configuration file instead of the user\'s own' -r -F
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list show test refresh resolve" -l log-format -d 'How the log is written' -r -f -a "text\t'Lines for people'
 json\t'One JSON object a line'"
-complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list" -l color -d 'When to colour' -r -f -a "auto\t''
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list show test refresh resolve" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list" -l json -d 'Print JSON'
-complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list" -l demo -d 'Ask the built-in demo upstream, without any account'
-complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list" -s v -l verbose -d 'Log more; twice for all'
-complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list" -s q -l quiet -d 'Log only errors'
-complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list" -f -a "list" -d 'List the models that can be asked for'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list show test refresh resolve" -l json -d 'Print JSON'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list show test refresh resolve" -l demo -d 'Ask the built-in demo upstream, without any account'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list show test refresh resolve" -s v -l verbose -d 'Log more; twice for all'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list show test refresh resolve" -s q -l quiet -d 'Log only errors'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list show test refresh resolve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list show test refresh resolve" -f -a "list" -d 'List the models that can be asked for'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list show test refresh resolve" -f -a "show" -d 'Show what is known of a model'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list show test refresh resolve" -f -a "test" -d 'Try a model: text, stream, tool call, thinking on and off, both APIs'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list show test refresh resolve" -f -a "refresh" -d 'Ask every upstream for its list now'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list show test refresh resolve" -f -a "resolve" -d 'Show where a name leads and what would be sent, without sending it'
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from list" -l upstream -d 'Ask this upstream first: the name of one that is set up, or a base URL' -r
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the user\'s own' -r -F
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from list" -l log-format -d 'How the log is written' -r -f -a "text\t'Lines for people'
@@ -95,6 +99,57 @@ complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_s
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Log more; twice for all'
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Log only errors'
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from show" -l upstream -d 'Ask this upstream first: the name of one that is set up, or a base URL' -r
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the user\'s own' -r -F
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from show" -l log-format -d 'How the log is written' -r -f -a "text\t'Lines for people'
+json\t'One JSON object a line'"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from show" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from show" -l demo -d 'Ask the built-in demo upstream, without any account'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Log more; twice for all'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Log only errors'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from test" -l upstream -d 'Ask this upstream first: the name of one that is set up, or a base URL' -r
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from test" -l config -d 'Read this configuration file instead of the user\'s own' -r -F
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from test" -l log-format -d 'How the log is written' -r -f -a "text\t'Lines for people'
+json\t'One JSON object a line'"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from test" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from test" -l json -d 'Print JSON'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from test" -l demo -d 'Ask the built-in demo upstream, without any account'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Log more; twice for all'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Log only errors'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from refresh" -l upstream -d 'Ask this upstream first: the name of one that is set up, or a base URL' -r
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from refresh" -l config -d 'Read this configuration file instead of the user\'s own' -r -F
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from refresh" -l log-format -d 'How the log is written' -r -f -a "text\t'Lines for people'
+json\t'One JSON object a line'"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from refresh" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from refresh" -l json -d 'Print JSON'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from refresh" -l demo -d 'Ask the built-in demo upstream, without any account'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from refresh" -s v -l verbose -d 'Log more; twice for all'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from refresh" -s q -l quiet -d 'Log only errors'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from refresh" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from resolve" -l effort -d 'How hard the caller wants the model to think: none, low, medium, high, xhigh, max, auto, or a number of tokens' -r
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from resolve" -l face -d 'The API that the caller speaks' -r -f -a "openai\t'/v1/chat/completions'
+anthropic\t'/v1/messages'"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from resolve" -l upstream -d 'Ask this upstream first: the name of one that is set up, or a base URL' -r
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from resolve" -l config -d 'Read this configuration file instead of the user\'s own' -r -F
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from resolve" -l log-format -d 'How the log is written' -r -f -a "text\t'Lines for people'
+json\t'One JSON object a line'"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from resolve" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from resolve" -l json -d 'Print JSON'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from resolve" -l demo -d 'Ask the built-in demo upstream, without any account'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from resolve" -s v -l verbose -d 'Log more; twice for all'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from resolve" -s q -l quiet -d 'Log only errors'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and __fish_seen_subcommand_from resolve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand config; and not __fish_seen_subcommand_from show get set unset path" -l config -d 'Read this configuration file instead of the user\'s own' -r -F
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand config; and not __fish_seen_subcommand_from show get set unset path" -l log-format -d 'How the log is written' -r -f -a "text\t'Lines for people'
 json\t'One JSON object a line'"

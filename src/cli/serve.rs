@@ -48,7 +48,8 @@ pub struct Args {
 pub fn run<'a>(args: Args, sources: impl FnOnce(Flags) -> Sources<'a>) -> Result<ExitCode> {
     // A client that is started here finds its port by itself, so that several can run.
     let port = args.port.or(if args.command.is_empty() { None } else { Some(0) });
-    let resolved = resolve(&sources(Flags { host: args.host, port, upstream: args.upstream, model: None }))?;
+    let resolved =
+        resolve(&sources(Flags { host: args.host, port, upstream: args.upstream, ..Flags::default() }))?;
     setup::warn(&resolved);
     setup::runtime()?.block_on(serve(&resolved, args.demo, &args.command))
 }

@@ -107,6 +107,16 @@ pub fn presets(rows: Option<&Rows>) -> Result<Vec<Preset>> {
     presets.collect()
 }
 
+/// The presets that know a model, at most three, those whose service has ended last.
+pub fn presets_with(model: &str, resolved: &Resolved) -> Vec<String> {
+    const MOST: usize = 3;
+    let Ok(catalogue) = catalogue(resolved.rows.as_ref()) else { return Vec::new() };
+    let knows = |name: &&str| catalogue.provider(name).known_models().iter().any(|known| known == model);
+    let mut names: Vec<&str> = catalogue.names().into_iter().filter(knows).collect();
+    names.sort_by_key(|name| catalogue.provider(name).status() == Status::Retired);
+    names.into_iter().take(MOST).map(str::to_owned).collect()
+}
+
 /// The built-in rows, behind those of the configuration file.
 fn catalogue(rows: Option<&Rows>) -> Result<Cow<'static, Catalogue>> {
     match rows {

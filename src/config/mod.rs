@@ -201,6 +201,8 @@ pub struct Flags {
     pub upstream: Option<String>,
     /// `--model`: it may name an engine on this machine, which nothing else has to set up.
     pub model: Option<String>,
+    /// A model that is only talked about: its preset needs neither a setting nor a key.
+    pub described: Option<String>,
 }
 
 /// Where settings come from.
@@ -301,7 +303,8 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Resolved> {
         let others = [&config.default_model, &config.vision_model, &sources.flags.model];
         targets.chain(others.into_iter().flatten()).map(String::as_str).collect()
     };
-    let keys = upstreams::Keys { presets: &presets, environment: sources.environment, named };
+    let described = sources.flags.described.as_deref();
+    let keys = upstreams::Keys { presets: &presets, environment: sources.environment, named, described };
     config.upstreams = upstreams::build(&mut layer, &keys, &mut warnings)?;
     upstreams::settle_default(&mut config);
     let models_folder = sources.paths.models().map(Path::to_path_buf);

@@ -32,13 +32,16 @@ pub(super) struct Keys<'a> {
     pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
     /// The models that settings and flags name.
     pub(super) named: Vec<&'a str>,
+    /// A model that is only talked about.
+    pub(super) described: Option<&'a str>,
 }
 
 impl Keys<'_> {
-    /// Whether some setting or flag names a model of this upstream.
-    fn is_named(&self, upstream: &str) -> bool {
-        let prefix = |model: &&str| model.split_once('/').is_some_and(|(prefix, _)| prefix == upstream);
-        self.named.iter().any(prefix)
+    /// Whether a preset is an upstream for no more than being named. An engine on this machine is, and any that is
+    /// only talked about.
+    fn is_named(&self, preset: &Preset) -> bool {
+        let is_prefix = |model: &&str| model.split_once('/').is_some_and(|(prefix, _)| prefix == preset.name);
+        self.described.iter().any(is_prefix) || preset.local && self.named.iter().any(is_prefix)
     }
 
     fn preset(&self, name: &str) -> Option<&Preset> {
@@ -142,15 +145,14 @@ pub(super) fn build(layer: &mut Layer, keys: &Keys<'_>, warnings: &mut Vec<Strin
         used.push(variable);
         added.push((preset.retired, upstream));
     }
-    // An engine on this machine needs no more than that somebody names it.
-    let is_missing = |name: &str| !built.iter().any(|upstream: &Upstream| upstream.name == name);
-    let engines = keys.presets.iter().filter(|preset| preset.local && keys.is_named(&preset.name));
-    let engines: Vec<&str> =
-        engines.map(|preset| preset.name.as_str()).filter(|name| is_missing(name)).collect();
-    for name in engines {
-        layer.declare(name);
-        let engine = build_one(name.to_owned(), layer, keys, warnings)?;
-        added.push((false, Upstream { named_only: true, ..engine }));
+    for preset in keys.presets.iter().filter(|preset| keys.is_named(preset)) {
+        let others = built.iter().chain(added.iter().map(|(_, upstream)| upstream));
+        if others.into_iter().any(|upstream: &Upstream| upstream.name == preset.name) {
+            continue;
+        }
+        layer.declare(&preset.name);
+        let named = build_one(preset.name.clone(), layer, keys, warnings)?;
+        added.push((false, Upstream { named_only: true, ..named }));
     }
     // What has ended stands last, and so does `iflow` where only its own file speaks of it.
     let is_retired = |name: &str| keys.preset(name).is_some_and(|preset| preset.retired);

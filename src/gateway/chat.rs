@@ -36,9 +36,16 @@ pub(super) struct Rest {
     asked: Asked,
     /// What the rules of continuation want to know of it.
     bounds: continuation::Asked,
-    warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
     /// What the answer says of its thinking.
-    thinking: Option<String>,
+    pub(super) thinking: Option<String>,
+}
+
+impl ChatFace {
+    /// A request, and the name in it.
+    pub(super) fn new(request: ChatRequest, model: &str) -> Self {
+        Self { request, model: model.to_owned() }
+    }
 }
 
 impl Face for ChatFace {

@@ -41,9 +41,9 @@ pub(super) struct MessagesFace {
 /// What the answer to a request needs, however it was sent.
 pub(super) struct Rest {
     way: Way,
-    warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
     /// What the answer says of its thinking.
-    thinking: Option<String>,
+    pub(super) thinking: Option<String>,
 }
 
 enum Way {
@@ -66,6 +66,13 @@ struct Translation {
 const INLINE_BYTES: usize = 32 * 1024;
 /// How many losses a header tells; the log has all of them.
 const MAX_WARNINGS: usize = 8;
+
+impl MessagesFace {
+    /// A request, and the name in it.
+    pub(super) fn new(request: MessagesRequest, model: &str) -> Self {
+        Self { request, model: model.to_owned() }
+    }
+}
 
 impl Face for MessagesFace {
     type Rest = Rest;

@@ -36,6 +36,8 @@ pub struct ModelEntry {
     pub tools: Option<bool>,
     /// Whether it thinks: `never`, `switch` or `always`, where known.
     pub thinks: Option<Thinks>,
+    /// What it means, where it is an alias.
+    pub alias_of: Option<String>,
 }
 
 impl ModelEntry {
@@ -50,7 +52,36 @@ impl ModelEntry {
             vision: None,
             tools: None,
             thinks: None,
+            alias_of: None,
         }
+    }
+}
+
+/// What is known of one model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// What its list and the catalogue say.
+    pub entry: ModelEntry,
+    /// The upstream that would be asked for it.
+    pub upstream: String,
+    /// How its name was understood.
+    pub how: String,
+    /// Whether the upstream's own list, or the user, names it.
+    pub listed: bool,
+    /// Names near to it that there are, where nothing is known of it.
+    pub near: Vec<String>,
+}
+
+impl Known {
+    /// Whether there is more than a name.
+    pub fn is_known(&self) -> bool {
+        let ModelEntry { max_input_tokens, max_tokens, vision, tools, thinks, .. } = &self.entry;
+        self.listed
+            || max_input_tokens.is_some()
+            || max_tokens.is_some()
+            || vision.is_some()
+            || tools.is_some()
+            || thinks.is_some()
     }
 }
 
@@ -183,15 +214,26 @@ impl Offer {
             let known = self.upstream.provider().known_models().iter();
             entries.extend(known.map(|id| ModelEntry::new(id, self.upstream.name())));
         }
-        for entry in &mut entries {
-            let facts = self.upstream.provider().facts(&entry.id);
-            entry.max_input_tokens = entry.max_input_tokens.or(facts.context);
-            entry.max_tokens = entry.max_tokens.or(facts.max_output);
-            entry.vision = entry.vision.or(facts.vision());
-            entry.tools = entry.tools.or(facts.tools);
-            entry.thinks = entry.thinks.or(facts.thinks);
+        entries.into_iter().map(|entry| self.complete(entry)).collect()
+    }
+
+    /// Fills from the catalogue what nobody else said.
+    fn complete(&self, entry: ModelEntry) -> ModelEntry {
+        let facts = self.upstream.provider().facts(&entry.id);
+        ModelEntry {
+            max_input_tokens: entry.max_input_tokens.or(facts.context),
+            max_tokens: entry.max_tokens.or(facts.max_output),
+            vision: entry.vision.or(facts.vision()),
+            tools: entry.tools.or(facts.tools),
+            thinks: entry.thinks.or_else(|| self.upstream.provider().thinks(&entry.id)),
+            ..entry
         }
-        entries
+    }
+
+    /// Whether its own list, or the user, names a model.
+    fn is_on_list(&self, name: &str) -> bool {
+        self.named.iter().any(|named| named == name)
+            || self.listed().entries.iter().any(|entry| entry.id == name)
     }
 }
 
@@ -220,6 +262,7 @@ fn read_entry(members: &Members, owner: &str) -> Option<ModelEntry> {
         vision: vision(members),
         tools: texts(members, "supported_parameters").map(|known| known.iter().any(|name| name == "tools")),
         thinks: None,
+        alias_of: None,
         id,
     })
 }
@@ -264,10 +307,45 @@ impl Gateway {
                     .ok()
                     .and_then(|route| all.iter().find(|known| known.id == route.model).cloned());
                 let like = like.unwrap_or_else(|| ModelEntry::new(alias, "alias"));
-                all.push(ModelEntry { id: alias.to_owned(), ..like });
+                all.push(ModelEntry { id: alias.to_owned(), alias_of: Some(target.clone()), ..like });
             }
         }
         all
+    }
+
+    /// What is known of the model that a name means. Its upstream is asked for its list, as by [`Gateway::models`].
+    ///
+    /// # Errors
+    /// As [`Gateway::route`].
+    pub async fn model(&self, name: &str) -> Result<Known> {
+        let asked = self.route(name)?;
+        let lists = self.upstreams.iter().filter(|offer| !offer.named_only || asked.is_at(offer));
+        futures_util::future::join_all(lists.map(|offer| offer.entries(&self.shelf))).await;
+        // Now that the lists are there, the name may lead elsewhere.
+        let route = self.route(name)?;
+        let Some(offer) = self.upstreams.iter().find(|offer| route.is_at(offer)) else {
+            unreachable!("routes lead to upstreams that there are")
+        };
+        let kept = offer.listed().entries.clone();
+        let entries = offer.fill(kept);
+        let (entry, listed) = match entries.into_iter().find(|entry| entry.id == route.model) {
+            Some(entry) => (entry, offer.is_on_list(&route.model)),
+            None => {
+                let entry = ModelEntry::new(&route.model, offer.upstream.name());
+                (offer.complete(entry), false)
+            }
+        };
+        let near = crate::near::names(&route.model, offer.known().iter().map(String::as_str))
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        Ok(Known {
+            entry,
+            upstream: offer.upstream.name().to_owned(),
+            how: route.how.to_string(),
+            listed,
+            near,
+        })
     }
 
     /// Asks every upstream for its list now; how many models each has, or why nobody knows.

@@ -282,6 +282,11 @@ impl Route {
         format!("{}/{}", self.upstream.name(), self.model)
     }
 
+    /// Whether it leads to this upstream.
+    pub(super) fn is_at(&self, offer: &Offer) -> bool {
+        Arc::ptr_eq(&self.upstream, &offer.upstream)
+    }
+
     fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.upstream, &other.upstream) && self.model == other.model
     }

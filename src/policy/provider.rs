@@ -219,6 +219,18 @@ impl Provider {
         facts
     }
 
+    /// Whether a model thinks, where the catalogue says it or it is told by name how to.
+    pub fn thinks(&self, model: &str) -> Option<Thinks> {
+        let lower = model.to_lowercase();
+        // A rule for whatever models there are says nothing of this one.
+        let mut rules = self.thinking.iter().filter(|(globs, _)| !glob::any(globs, ""));
+        let told = || {
+            let (_, thinking) = rules.find(|(globs, _)| glob::any(globs, &lower))?;
+            Some(if thinking.rule.off.is_some() { Thinks::Switch } else { Thinks::Always })
+        };
+        self.facts(model).thinks.or_else(told)
+    }
+
     fn rows_of<'a>(&'a self, model: &'a str) -> impl Iterator<Item = &'a rows::Model> {
         self.models.iter().filter(move |(globs, _)| glob::any(globs, model)).map(|(_, row)| row.as_ref())
     }

@@ -12,6 +12,10 @@ async fn help_begins_with_examples() {
         &["chat"],
         &["models"],
         &["models", "list"],
+        &["models", "show"],
+        &["models", "test"],
+        &["models", "refresh"],
+        &["models", "resolve"],
         &["config"],
         &["config", "show"],
         &["config", "get"],
@@ -71,9 +75,9 @@ async fn models_are_listed_in_columns() {
     for arguments in [&["models", "--upstream", url][..], &["models", "list", "--upstream", url]] {
         let ended = Home::new().run(arguments).await;
         let stdout = "\
-MODEL          CONTEXT  MAX OUTPUT  OWNER
-listed-first         -           -  flag
-listed-second     4096           -  flag
+MODEL          CONTEXT  MAX OUTPUT  TOOLS  VISION  THINKING  OWNER
+listed-first         -           -  -      -       -         flag
+listed-second     4096           -  -      -       -         flag
 ";
         assert_eq!(ended, Ended { status: Some(0), stdout: stdout.to_owned(), stderr: String::new() });
     }
@@ -84,7 +88,10 @@ async fn models_are_listed_as_json() {
     let upstream = Upstream::start(vec![Script::Says(Vec::new())]).await;
     let ended = Home::new().run(&["models", "--json", "--upstream", &upstream.url]).await;
     let listed: Value = serde_json::from_str(&ended.stdout).unwrap();
-    let entry = |id: &str, window: Option<u32>| json!({"id": id, "owned_by": "flag", "created": 0, "max_input_tokens": window, "max_tokens": null});
+    let entry = |id: &str, window: Option<u32>| {
+        json!({"id": id, "owned_by": "flag", "created": 0, "max_input_tokens": window, "max_tokens": null,
+        "tools": null, "vision": null, "thinking": null, "alias_of": null})
+    };
     assert_eq!(listed, json!([entry("listed-first", None), entry("listed-second", Some(4096))]));
     let ended = Home::new().run(&["models", "list", "--demo", "--json"]).await;
     let listed: Value = serde_json::from_str(&ended.stdout).unwrap();

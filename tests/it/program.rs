@@ -15,6 +15,7 @@ mod keys;
 mod leaving;
 mod lists;
 mod log;
+mod models;
 mod native;
 mod native_failures;
 mod own_answers;

@@ -1,0 +1,81 @@
+//! `models show`: what is known of one model.
+
+use super::list::entry_json;
+use super::{Common, print_json, print_text, thinks_word};
+use crate::cli::setup;
+use crate::config::Resolved;
+use crate::error::{Error, ErrorKind, Result};
+use crate::gateway::Known;
+use clap::Args as ClapArgs;
+use serde_json::{Value, json};
+
+/// Show what is known of a model
+///
+/// Its upstream is asked for its list; what that does not say comes from the built-in catalogue.
+#[derive(Debug, ClapArgs)]
+#[command(
+    before_help = "Examples:\n  iflow2api models show glm-4.7\n  iflow2api models show deepseek/deepseek-chat --json"
+)]
+pub struct Args {
+    /// The model, as `-m` takes it
+    #[arg(value_name = "ID")]
+    pub model: String,
+}
+
+/// Shows it.
+///
+/// # Errors
+/// `NotConfigured` without an upstream, `NotFound` where nobody knows the model.
+pub async fn run(args: &Args, common: &Common, resolved: &Resolved) -> Result<()> {
+    let core = setup::core(resolved, common.demo).await?;
+    let known = core.gateway.model(&args.model).await?;
+    if !known.is_known() {
+        let message =
+            format!("neither upstream `{}` nor the catalogue knows `{}`", known.upstream, args.model);
+        let hint = if known.near.is_empty() {
+            "`iflow2api models` lists what there is; calls with this name are sent on all the same".to_owned()
+        } else {
+            format!("names near to it: {}", known.near.join(", "))
+        };
+        return Err(Error::new(ErrorKind::NotFound, message).with_hint(hint));
+    }
+    if common.json { print_json(&as_json(&known)) } else { print_text(&as_text(&known)) }
+}
+
+fn as_json(known: &Known) -> Value {
+    let mut members = entry_json(&known.entry);
+    members.extend([
+        ("upstream".to_owned(), json!(known.upstream)),
+        ("how".to_owned(), json!(known.how)),
+        ("listed".to_owned(), json!(known.listed)),
+    ]);
+    Value::Object(members)
+}
+
+fn as_text(known: &Known) -> String {
+    let entry = &known.entry;
+    let tokens =
+        |number: Option<u64>| number.map_or("not known".to_owned(), |number| format!("{number} tokens"));
+    let answer = |known: Option<bool>| match known {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "not known",
+    };
+    let thinking = match thinks_word(entry.thinks) {
+        Some("never") => "no",
+        Some("switch") => "yes, can be switched off",
+        Some("always") => "yes, cannot be switched off",
+        _ => "not known",
+    };
+    let listed = if known.listed { "listed there" } else { "not on its list; figures from the catalogue" };
+    format!(
+        "{}\n  upstream    {} ({})\n  list        {listed}\n  context     {}\n  max output  {}\n  tools       {}\n  vision      {}\n  thinking    {thinking}",
+        entry.id,
+        known.upstream,
+        known.how,
+        tokens(entry.max_input_tokens),
+        tokens(entry.max_tokens),
+        answer(entry.tools),
+        answer(entry.vision),
+    )
+}
