@@ -244,6 +244,21 @@ def commands(path, home):
                 assert run("chat", *more, *arguments).strip(), (preset, level)
                 equal((preset, thinking_in(sent())), (preset, words[level]))
 
+    @check("`models test`, `show`, `refresh` and `resolve` with each preset")
+    def models():
+        equal(sorted(line.split() for line in run("models", "refresh").splitlines())[0], ["llamacpp", "1", "model"])
+        for preset in WISHES:
+            tried = {each["name"]: each for each in json.loads(run("models", "test", f"{preset}/gemma", "--json"))["tried"]}
+            for name in ("text", "stream", "anthropic"):
+                assert tried[name]["ok"], tried
+            assert 0 < tried["stream"]["first_token_ms"] <= tried["stream"]["took_ms"], tried
+            assert not any("error" in each for each in tried.values()), tried
+            shown = json.loads(run("models", "show", f"{preset}/gemma", "--json"))
+            equal((shown["upstream"], shown["listed"]), (preset, True))
+            count = len(noted)
+            found = json.loads(run("models", "resolve", f"{preset}/gemma", "--effort", "low", "--json"))
+            equal((found["url"], len(noted)), (f"{BASE}/v1/chat/completions", count))
+
 
 def speaks_anthropic():
     """Whether this llama.cpp has `/v1/messages`."""
