@@ -34,7 +34,7 @@ Register-ArgumentCompleter -Native -CommandName 'iflow2api' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Serve both APIs on this machine')
             [CompletionResult]::new('chat', 'chat', [CompletionResultType]::ParameterValue, 'Ask a model, or talk with it')
-            [CompletionResult]::new('models', 'models', [CompletionResultType]::ParameterValue, 'List the models that can be asked for')
+            [CompletionResult]::new('models', 'models', [CompletionResultType]::ParameterValue, 'List, try and explain models')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show and change settings')
             break
         }

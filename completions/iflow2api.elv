@@ -31,7 +31,7 @@ set edit:completion:arg-completer[iflow2api] = {|@words|
             cand --version 'Print version'
             cand serve 'Serve both APIs on this machine'
             cand chat 'Ask a model, or talk with it'
-            cand models 'List the models that can be asked for'
+            cand models 'List, try and explain models'
             cand config 'Show and change settings'
         }
         &'iflow2api;serve'= {

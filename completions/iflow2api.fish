@@ -36,7 +36,7 @@ complete -c iflow2api -n "__fish_iflow2api_needs_command" -s h -l help -d 'Print
 complete -c iflow2api -n "__fish_iflow2api_needs_command" -s V -l version -d 'Print version'
 complete -c iflow2api -n "__fish_iflow2api_needs_command" -f -a "serve" -d 'Serve both APIs on this machine'
 complete -c iflow2api -n "__fish_iflow2api_needs_command" -f -a "chat" -d 'Ask a model, or talk with it'
-complete -c iflow2api -n "__fish_iflow2api_needs_command" -f -a "models" -d 'List the models that can be asked for'
+complete -c iflow2api -n "__fish_iflow2api_needs_command" -f -a "models" -d 'List, try and explain models'
 complete -c iflow2api -n "__fish_iflow2api_needs_command" -f -a "config" -d 'Show and change settings'
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand serve" -l host -d 'Listen on this address [default: 127.0.0.1]' -r
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand serve" -l port -d 'Listen on this port, 0 for a free one [default: 8000]' -r

@@ -244,12 +244,15 @@ impl Error {
         self
     }
 
-    /// Takes a secret out of the message and the hint: providers repeat a key they refuse.
+    /// Takes a secret out of the message and the hint: providers repeat a key they refuse. One of fewer than eight
+    /// characters guards nothing: it is what a server without keys is given, such as `ollama`, and a word that
+    /// messages have other reasons to say.
     #[must_use]
     pub fn masking(mut self, secret: &str) -> Self {
+        const SHORTEST: usize = 8;
         let inner = &mut *self.0;
         for text in [Some(&mut inner.message), inner.hint.as_mut()].into_iter().flatten() {
-            if !secret.is_empty() && text.contains(secret) {
+            if secret.len() >= SHORTEST && text.contains(secret) {
                 *text = text.replace(secret, "(redacted)").into();
             }
         }

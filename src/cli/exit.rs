@@ -36,10 +36,18 @@ pub fn of_error(error: &Error, color: bool) -> ExitCode {
     if error.kind() != ErrorKind::Interrupted {
         let (red, reset) = if color { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
         let mut text = format!("iflow2api: {red}error:{reset} {}\n", printable(&error.to_string()));
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            text.push_str(&format!("  caused by: {}\n", printable(&inner.to_string())));
-            cause = inner.source();
+        let causes: Vec<String> =
+            std::iter::successors(error.source(), |&cause| cause.source()).map(ToString::to_string).collect();
+        // A message that ends with the first cause of all needs none of the steps between.
+        let said = error.message().to_lowercase();
+        let is_said = |first: &str| {
+            let first = first.split(" (os error").next().unwrap_or(first);
+            said.contains(&first.to_lowercase())
+        };
+        if !causes.last().is_some_and(|first| is_said(first)) {
+            for cause in causes {
+                text.push_str(&format!("  caused by: {}\n", printable(&cause)));
+            }
         }
         if let Some(hint) = error.hint() {
             text.push_str(&format!("  hint: {}\n", printable(hint)));

@@ -55,7 +55,7 @@ enum Command {
     Serve(serve::Args),
     /// Ask a model, or talk with it
     Chat(chat::Args),
-    /// List the models that can be asked for
+    /// List, try and explain models
     Models(models::Args),
     /// Show and change settings
     Config(config::Args),

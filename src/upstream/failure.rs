@@ -18,6 +18,7 @@ pub fn of_transport(name: &str, error: reqwest::Error) -> Error {
     }
     let why = root_cause(&error);
     Error::new(ErrorKind::Unreachable, format!("upstream `{name}` cannot be reached: {why}"))
+        .with_hint("check the network, and that something answers at the address that is set up for it")
         .with_source(error)
 }
 

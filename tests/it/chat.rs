@@ -173,8 +173,17 @@ async fn the_model_is_the_one_set_up_else_the_first_that_is_listed() {
     home.run(&["chat", "--upstream", &url, "hi"]).await;
     assert_eq!(upstream.request().await["model"], "mine");
     let ended = Home::new().run(&["chat", "--upstream", "http://127.0.0.1:1/v1", "hi"]).await;
-    assert_eq!(ended.status, Some(2));
-    assert!(ended.stderr.contains("-m"), "{}", ended.stderr);
+    assert_eq!(ended.status, Some(5));
+    assert!(
+        ended.stderr.starts_with("iflow2api: error: upstream `flag` cannot be reached: "),
+        "{}",
+        ended.stderr
+    );
+    assert!(
+        ended.stderr.contains("hint: check the network") && !ended.stderr.contains("caused by"),
+        "{}",
+        ended.stderr
+    );
 }
 
 /// Reads from a program's stdout until a text has come.

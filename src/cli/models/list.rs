@@ -1,6 +1,6 @@
 //! `models list`: all models in columns.
 
-use super::{Common, default_upstream, print_json, print_text, thinks_word};
+use super::{Common, default_upstream, print_json, print_text, reachable, thinks_word};
 use crate::cli::setup;
 use crate::config::Resolved;
 use crate::error::{Error, ErrorKind, Result};
@@ -14,14 +14,16 @@ const RIGHT: [usize; 2] = [1, 2];
 /// Lists them.
 ///
 /// # Errors
-/// `NotConfigured` without an upstream, `Unreachable` where no model is known.
+/// `NotConfigured` without an upstream, `NotFound` where no model is known, and what a list could not be had for.
 pub async fn run(common: &Common, resolved: &Resolved) -> Result<()> {
     let core = setup::core(resolved, common.demo).await?;
     let upstream = default_upstream(&core.gateway)?;
     let entries = core.gateway.models().await;
     if entries.is_empty() {
-        let message = format!("upstream `{upstream}` lists no models, or cannot be reached");
-        return Err(Error::new(ErrorKind::Unreachable, message).with_hint("`-v` says why"));
+        reachable(&core.gateway).await?;
+        let message = format!("upstream `{upstream}` lists no models");
+        return Err(Error::new(ErrorKind::NotFound, message)
+            .with_hint(format!("name them in `upstream.{upstream}.models`, or one with -m")));
     }
     if common.json {
         return print_json(&entries.iter().map(|entry| Value::Object(entry_json(entry))).collect());

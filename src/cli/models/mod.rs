@@ -11,7 +11,7 @@ use super::output::print;
 use super::setup;
 use crate::chat::sanitiser::Sanitiser;
 use crate::config::{self, Flags, Resolved, Sources};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gateway::{Gateway, not_configured};
 use crate::policy::presets::rows::Thinks;
 use clap::{Args as ClapArgs, Subcommand};
@@ -123,6 +123,26 @@ fn settled(sources: &Sources<'_>) -> Result<Resolved> {
 /// `NotConfigured` where there is none.
 pub fn default_upstream(gateway: &Gateway) -> Result<&str> {
     gateway.default_upstream().ok_or_else(not_configured)
+}
+
+/// Finds out why nobody lists a model.
+///
+/// # Errors
+/// What the first upstream failed with, where none answers.
+pub async fn reachable(gateway: &Gateway) -> Result<()> {
+    answered(gateway.refresh_models().await)
+}
+
+/// Whether some upstream answered.
+fn answered(answers: Vec<(String, Result<usize>)>) -> Result<()> {
+    let mut failed: Option<Error> = None;
+    for (_, answer) in answers {
+        match answer {
+            Ok(_) => return Ok(()),
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    failed.map_or(Ok(()), Err)
 }
 
 /// Prints for people: what others wrote may not steer a terminal.

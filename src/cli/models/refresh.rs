@@ -1,9 +1,9 @@
 //! `models refresh`: the lists, asked for now and kept.
 
-use super::{Common, default_upstream, print_json, print_text};
+use super::{Common, answered, default_upstream, print_json, print_text};
 use crate::cli::setup;
 use crate::config::Resolved;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use serde_json::{Value, json};
 
 /// Asks every upstream.
@@ -30,12 +30,5 @@ pub async fn run(common: &Common, resolved: &Resolved) -> Result<()> {
         };
         print_text(&answers.iter().map(line).collect::<Vec<_>>().join("\n"))?;
     }
-    let mut failed: Option<Error> = None;
-    for (_, answer) in answers {
-        match answer {
-            Ok(_) => return Ok(()),
-            Err(error) => failed = failed.or(Some(error)),
-        }
-    }
-    failed.map_or(Ok(()), Err)
+    answered(answers)
 }

@@ -6,6 +6,7 @@ use crate::config::Resolved;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{Api, Change, Resolution};
 use crate::wish::Wish;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args as ClapArgs, ValueEnum};
 use serde_json::{Map, Value};
 
@@ -24,7 +25,7 @@ Examples:
 #[command(before_help = EXAMPLES)]
 pub struct Args {
     /// The model, as a client or `-m` names it
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub model: String,
     /// How hard the caller wants the model to think: none, low, medium, high, xhigh, max, auto, or a number of tokens
     #[arg(long, value_name = "LEVEL|TOKENS", value_parser = effort)]
@@ -76,7 +77,6 @@ fn with_presets(error: Error, model: &str, resolved: &Resolved) -> Error {
     let (model, _) = crate::wish::of_name(model);
     match setup::presets_with(model, resolved).as_slice() {
         [] => error.with_hint(format!("name its provider as well, as in `zai/{model}`")),
-        [first, ..] if model.is_empty() => error.with_hint(format!("name a model, as in `{first}/glm-4.7`")),
         known => {
             let names: Vec<String> = known.iter().map(|preset| format!("`{preset}/{model}`")).collect();
             error.with_hint(format!("say whose it is: {}", names.join(", ")))

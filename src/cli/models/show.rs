@@ -7,6 +7,7 @@ use crate::config::Resolved;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::Known;
 use clap::Args as ClapArgs;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 
 /// Show what is known of a model
@@ -18,7 +19,7 @@ use serde_json::{Value, json};
 )]
 pub struct Args {
     /// The model, as `-m` takes it
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub model: String,
 }
 
@@ -67,7 +68,7 @@ fn as_text(known: &Known) -> String {
         Some("always") => "yes, cannot be switched off",
         _ => "not known",
     };
-    let listed = if known.listed { "listed there" } else { "not on its list; figures from the catalogue" };
+    let listed = if known.listed { "listed there" } else { "no list names it; figures from the catalogue" };
     format!(
         "{}\n  upstream    {} ({})\n  list        {listed}\n  context     {}\n  max output  {}\n  tools       {}\n  vision      {}\n  thinking    {thinking}",
         entry.id,

@@ -6,6 +6,7 @@ use crate::cli::setup;
 use crate::config::Resolved;
 use crate::error::{Error, ErrorKind, Result};
 use clap::Args as ClapArgs;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use std::time::Duration;
 )]
 pub struct Args {
     /// The model, as `-m` takes it
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub model: String,
 }
 

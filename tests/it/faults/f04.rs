@@ -76,10 +76,18 @@ async fn f_4_a_line_without_an_end_is_bounded_in_memory() {
         send("data: \""),
         Step::Flood(vec![b'x'; MEBIBYTE], 256),
     ]);
-    let upstream =
-        Upstream::start([Exchange::stream(STREAM), endless.clone(), endless, Exchange::stream(STREAM)]).await;
+    let upstream = Upstream::start([
+        Exchange::stream(STREAM),
+        Exchange::stream(STREAM),
+        endless.clone(),
+        endless,
+        Exchange::stream(STREAM),
+    ])
+    .await;
     let mut program = serve(&upstream).start().await;
+    // What is loaded once, such as the vocabulary, is no part of it.
     program.chat(CHAT_STREAM).await.text().await;
+    program.messages(MESSAGES_STREAM).await.text().await;
     let before = peak(&program);
     for (path, body) in STREAMED {
         let text = program.post(path, body).await.text().await;

@@ -174,7 +174,7 @@ async fn a_model_is_shown_from_its_list_and_from_the_catalogue() {
     );
     let (status, out, _) = show(&["models", "show", "glm-5.2"]).run().await;
     assert_eq!(status, 0);
-    assert!(out.contains("not on its list") && out.contains("1000000 tokens"), "{out}");
+    assert!(out.contains("no list names it") && out.contains("1000000 tokens"), "{out}");
     let (status, _, err) = show(&["models", "show", "otherr"]).run().await;
     assert_eq!(status, 1);
     assert!(err.contains("knows `otherr`") && err.contains("other"), "{err}");
@@ -248,4 +248,29 @@ async fn what_a_model_cannot_do_beside_text_and_streams_is_only_told() {
     assert_eq!(status, 0, "{err}");
     assert!(out.contains("  tool call     no "), "{out}");
     assert!(out.contains("first token after "), "{out}");
+}
+
+#[tokio::test]
+async fn an_upstream_that_lists_nothing_is_told_from_one_that_does_not_answer() {
+    let upstream = Upstream::start(vec![Exchange::answer(200, r#"{"data":[]}"#).at(LIST); 4]).await;
+    for (arguments, status, wanted) in [
+        (&["models"][..], 1, "upstream `fake` lists no models\n  hint: name them in `upstream.fake.models`"),
+        (&["chat", "hi"], 2, "no model was named, and upstream `fake` lists none\n  hint: name one with -m"),
+    ] {
+        let table = "[upstream.fake]\nbase_url = \"UPSTREAM\"\n";
+        let (ended, _, err) = setup(arguments).config(table, &upstream).run().await;
+        assert_eq!(ended, status, "{err}");
+        assert!(err.contains(wanted), "{err}");
+    }
+}
+
+#[tokio::test]
+async fn a_word_in_the_place_of_a_key_is_not_taken_out_of_messages() {
+    let table = "[upstream.ollama]\nbase_url = \"http://127.0.0.1:1/v1\"\nkey = \"ollama\"\n";
+    let (status, _, err) = setup(&["models"])
+        .home_file("config/iflow2api/config.toml", table, &Upstream::start([]).await)
+        .run()
+        .await;
+    assert_eq!(status, 5);
+    assert!(err.contains("upstream `ollama` cannot be reached"), "{err}");
 }
