@@ -6,8 +6,7 @@
 
 use super::repair::Arguments;
 use crate::error::{Error, ErrorKind};
-use crate::step::{Ending, Step};
-use crate::wire::openai::{Choice, Chunk, Content, FunctionDelta, Reading, ToolCallDelta};
+use crate::wire::openai::{Choice, Chunk, Content, FunctionDelta, ToolCallDelta};
 use crate::wire::scan::Scanner;
 use std::hash::Hasher as _;
 
@@ -109,34 +108,6 @@ impl CallFilter {
         let mut calls = self.answers.iter().flat_map(|answer| &answer.calls);
         let nameless = calls.any(|call| !call.announced && !call.held.is_empty());
         nameless.then(|| Error::new(ErrorKind::BadAnswer, "upstream sent a tool call without a name"))
-    }
-}
-
-impl Step for CallFilter {
-    type In = Reading;
-    type Out = Reading;
-
-    fn push(&mut self, mut item: Reading, out: &mut Vec<Reading>) -> Result<(), Error> {
-        let mut ends = true;
-        match &mut item {
-            Reading::Chunk(chunk) => {
-                self.normalise(chunk);
-                ends = chunk.choices.iter().flatten().any(|choice| choice.finish_reason.is_some());
-            }
-            Reading::Done => out.extend(self.rest().map(Reading::Chunk)),
-        }
-        match self.nameless().filter(|_| ends) {
-            Some(error) => Err(error),
-            None => {
-                out.push(item);
-                Ok(())
-            }
-        }
-    }
-
-    fn finish(&mut self, _ending: Ending<'_>, out: &mut Vec<Reading>) -> Option<Error> {
-        out.extend(self.rest().map(Reading::Chunk));
-        None
     }
 }
 

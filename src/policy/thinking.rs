@@ -1,10 +1,8 @@
 //! How thoughts are read from an answer: every dialect becomes `reasoning_content`, and content in
 //! parts becomes text (B09, B11, B32). How a model is asked to think is left to `policy::request`.
 
-use crate::error::Error;
-use crate::step::{Ending, Step};
 use crate::wire::json::{Kind, Members, Raw};
-use crate::wire::openai::{Choice, Chunk, Content, Delta, Reading};
+use crate::wire::openai::{Choice, Chunk, Content, Delta};
 use crate::wire::scan::partial_suffix;
 
 /// Turns whatever dialect a provider thinks in into `reasoning_content`.
@@ -47,26 +45,6 @@ impl ThinkingFilter {
             *text = inline.push(text, &mut thoughts);
         }
         delta.reasoning_content = (!thoughts.is_empty()).then_some(Content::Text(thoughts));
-    }
-}
-
-impl Step for ThinkingFilter {
-    type In = Reading;
-    type Out = Reading;
-
-    fn push(&mut self, mut item: Reading, out: &mut Vec<Reading>) -> Result<(), Error> {
-        if let Reading::Chunk(chunk) = &mut item {
-            self.normalise(chunk);
-        } else if let Some(last) = self.rest() {
-            out.push(Reading::Chunk(last));
-        }
-        out.push(item);
-        Ok(())
-    }
-
-    fn finish(&mut self, _ending: Ending<'_>, out: &mut Vec<Reading>) -> Option<Error> {
-        out.extend(self.rest().map(Reading::Chunk));
-        None
     }
 }
 

@@ -22,7 +22,7 @@ impl Upstream {
         if let Some(remark) = self.ended(&error) {
             return error
                 .with_remark(&remark)
-                .with_hint("`iflow2api config set upstream.NAME.key_env …` sets up another provider");
+                .with_hint("the key of one of them sets it up, as in `export ZAI_API_KEY=…`");
         }
         match (error.kind(), &self.key, &self.key_origin) {
             (ErrorKind::LoginRequired, Some(_), Some(origin)) => {

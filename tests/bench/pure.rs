@@ -7,9 +7,8 @@ use crate::texts::{self, MEGABYTE};
 use bytes::Bytes;
 use iflow2api::dialect::Dialect;
 use iflow2api::gateway::relay::{Asked, Relay};
-use iflow2api::policy::calls::CallFilter;
 use iflow2api::policy::failure::Judge;
-use iflow2api::policy::thinking::ThinkingFilter;
+use iflow2api::policy::filters::Filters;
 use iflow2api::step::{Step, Then};
 use iflow2api::translate::request::messages_to_chat;
 use iflow2api::translate::tokens::{self, Vocabulary};
@@ -139,7 +138,7 @@ fn relayed(chunks: &[Bytes], read: &impl Fn(&Frame) -> Reading) {
 }
 
 fn told(chunks: &[Bytes], read: &impl Fn(&Frame) -> Reading, written: bool) {
-    let filters = Then::new(CallFilter::new("seed"), ThinkingFilter::new(false));
+    let filters = Filters::new(false, None, "seed");
     let mut steps = Then::new(filters, MessageStream::new(Echo::default()));
     let mut out = Vec::new();
     decoded(chunks, |frame| {

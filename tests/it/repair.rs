@@ -1,9 +1,9 @@
 //! Tool calls as text and broken arguments: what is repaired, and that all else stays as it was (B18).
 
 use bytes::Bytes;
-use iflow2api::policy::calls::CallFilter;
+use iflow2api::policy::filters::Filters;
 use iflow2api::policy::repair::{Offered, TextCalls};
-use iflow2api::step::{Ending, Step, Then};
+use iflow2api::step::{Ending, Step};
 use iflow2api::wire::openai::{
     ChatRequest, Choice, Chunk, Content, Delta, FunctionDelta, Reading, ToolCallDelta,
 };
@@ -77,8 +77,8 @@ fn minted(id: String) -> String {
     id.replace("call_x", "call_xt")
 }
 
-fn steps(offered: Option<Offered>) -> Then<TextCalls, CallFilter> {
-    Then::new(TextCalls::new(offered, "x"), CallFilter::repairing("x"))
+fn steps(offered: Option<Offered>) -> Filters {
+    Filters::new(false, offered, "x")
 }
 
 fn said(readings: Vec<Reading>, offered: Option<Offered>) -> Said {
@@ -199,7 +199,7 @@ fn plain_text_is_not_held_back() {
 fn more_than_a_mebibyte_is_not_held_back() {
     let head = "<tool_call>\n<function=write_file>\n<parameter=path>\na\n</parameter>\n<parameter=content>\n";
     let piece = "x".repeat(64 << 10);
-    let mut filter = TextCalls::new(offered(), "x");
+    let mut filter = steps(offered());
     let mut out = Vec::new();
     let mut pieces = vec![head];
     pieces.extend([piece.as_str(); 17]);
@@ -344,7 +344,7 @@ fn native(first: bool, piece: &str, finish: Option<&str>) -> Reading {
 
 /// The arguments that come of pieces, and how many calls were repaired.
 fn repaired(pieces: &[&str], ends: bool) -> (Vec<String>, u32) {
-    let mut filter = CallFilter::repairing("x");
+    let mut filter = steps(None);
     let mut out = Vec::new();
     for (at, piece) in pieces.iter().enumerate() {
         let finish = (ends && at + 1 == pieces.len()).then_some("tool_calls");

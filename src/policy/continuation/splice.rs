@@ -11,7 +11,6 @@ use super::rewrite::{self, Rewrite};
 use crate::error::Error;
 use crate::policy::failure::{broken_off, may_be_silent};
 use crate::policy::thinking::{self, ThinkingFilter};
-use crate::step::Step as _;
 use crate::wire::json::{Members, Raw};
 use crate::wire::openai::{ChatRequest, Choice, Chunk, Content, Delta, Reading};
 use crate::wire::sse::Frame;
@@ -325,16 +324,12 @@ fn thoughts_of(choice: &Choice) -> String {
 
 /// Text and thoughts of a chunk in which the model may think in its text.
 fn filtered(filter: &mut ThinkingFilter, chunk: &Chunk) -> (String, String) {
-    let mut readings = Vec::new();
-    // It fails on nothing.
-    let _ = filter.push(Reading::Chunk(chunk.clone()), &mut readings);
+    let mut chunk = chunk.clone();
+    filter.normalise(&mut chunk);
     let mut said = (String::new(), String::new());
-    for reading in readings {
-        let Reading::Chunk(chunk) = reading else { continue };
-        for choice in chunk.choices.iter().flatten() {
-            said.0.push_str(&text_of(&choice.delta.content));
-            said.1.push_str(&text_of(&choice.delta.reasoning_content));
-        }
+    for choice in chunk.choices.iter().flatten() {
+        said.0.push_str(&text_of(&choice.delta.content));
+        said.1.push_str(&text_of(&choice.delta.reasoning_content));
     }
     said
 }

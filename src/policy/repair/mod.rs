@@ -23,9 +23,7 @@ mod whole;
 pub use native::Arguments;
 pub use offered::Offered;
 
-use crate::error::Error;
-use crate::step::{Ending, Step};
-use crate::wire::openai::{Choice, Chunk, Content, Delta, FunctionDelta, Reading, ToolCallDelta};
+use crate::wire::openai::{Choice, Chunk, Content, Delta, FunctionDelta, ToolCallDelta};
 use named::Named;
 use offered::Call;
 use reader::{End, Piece, Reader};
@@ -92,25 +90,6 @@ impl TextCalls {
     /// How many calls were made out of text so far; names that held one count too.
     pub fn repaired(&self) -> u32 {
         self.mint.count + self.mint.repaired
-    }
-}
-
-impl Step for TextCalls {
-    type In = Reading;
-    type Out = Reading;
-
-    fn push(&mut self, mut item: Reading, out: &mut Vec<Reading>) -> Result<(), Error> {
-        match &mut item {
-            Reading::Chunk(chunk) => drop(self.normalise(chunk)),
-            Reading::Done => out.extend(self.rest().map(Reading::Chunk)),
-        }
-        out.push(item);
-        Ok(())
-    }
-
-    fn finish(&mut self, _ending: Ending<'_>, out: &mut Vec<Reading>) -> Option<Error> {
-        out.extend(self.rest().map(Reading::Chunk));
-        None
     }
 }
 
