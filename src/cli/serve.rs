@@ -68,7 +68,6 @@ async fn serve(resolved: &Resolved, demo: bool, command: &[String]) -> Result<Ex
     let url = url_of(address);
     let info = Info {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        upstream: core.gateway.default_upstream().map(str::to_owned),
         model: core.gateway.default_model().map(str::to_owned),
     };
     let (stop, stopped) = oneshot::channel::<()>();
@@ -142,16 +141,17 @@ fn is_here(ip: IpAddr, addresses: &[SocketAddr]) -> bool {
 
 fn banner(core: &Core, config: &Config, url: &str, demo: bool) -> String {
     let key = if config.server.keys.is_empty() { "anything" } else { "YOUR_KEY" };
-    let upstream = match core.gateway.default_upstream() {
-        Some(_) if demo => "demo (built in: honest answers, no model behind it)".to_owned(),
-        Some(name) => name.to_owned(),
-        None => "none yet: set the key of a provider (ZAI_API_KEY, DEEPSEEK_API_KEY, …), use --demo,\n               \
+    let upstreams: Vec<&str> = core.gateway.upstreams().collect();
+    let upstreams = match upstreams.as_slice() {
+        [_, ..] if demo => "demo (built in: honest answers, no model behind it)".to_owned(),
+        names @ [_, ..] => names.join(", "),
+        [] => "none yet: set the key of a provider (ZAI_API_KEY, DEEPSEEK_API_KEY, …), use --demo,\n               \
                  --upstream URL, or `iflow2api config set upstream.NAME.base_url URL`"
             .to_owned(),
     };
     format!(
         "iflow2api {version} listening on {url}\n\
-         \x20 upstream     {upstream}\n\
+         \x20 upstreams    {upstreams}\n\
          \x20 Claude Code  ANTHROPIC_BASE_URL={url} ANTHROPIC_AUTH_TOKEN={key} claude\n\
          \x20 Anthropic    base_url={url}  api_key={key}\n\
          \x20 OpenAI       base_url={url}/v1  api_key={key}\n\

@@ -282,9 +282,14 @@ impl Gateway {
         self.offers().map(health).collect()
     }
 
+    /// The names of the upstreams to which calls go that name none, the default one first.
+    pub fn upstreams(&self) -> impl Iterator<Item = &str> {
+        self.offers().map(|offer| offer.upstream.name())
+    }
+
     /// The default upstream's name, if there is any.
     pub fn default_upstream(&self) -> Option<&str> {
-        self.offers().next().map(|offer| offer.upstream.name())
+        self.upstreams().next()
     }
 
     /// The model that an unknown `claude-*` name means, as far as it is known.

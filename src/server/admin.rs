@@ -19,9 +19,11 @@ pub fn page(state: &State, models: &[ModelEntry]) -> String {
     let addresses: Vec<String> =
         state.addresses.iter().map(|address| format!("<code>http://{address}</code>")).collect();
     let info = &state.info;
-    let upstream = match &info.upstream {
-        Some(upstream) => format!("<code>{}</code>", escape(upstream)),
-        None => "none yet: start with <code>--upstream URL</code> or <code>--demo</code>, set \
+    let names: Vec<String> =
+        state.gateway.upstreams().map(|name| format!("<code>{}</code>", escape(name))).collect();
+    let upstreams = match names.as_slice() {
+        [_, ..] => names.join(", "),
+        [] => "none yet: start with <code>--upstream URL</code> or <code>--demo</code>, set \
             <code>IFLOW2API_BASE_URL</code> and <code>IFLOW2API_API_KEY</code>, or run \
             <code>iflow2api config set upstream.NAME.base_url URL</code>"
             .to_owned(),
@@ -31,7 +33,7 @@ pub fn page(state: &State, models: &[ModelEntry]) -> String {
     let rows = [
         ("Version", escape(&info.version)),
         ("Listening on", addresses.join("<br>")),
-        ("Upstream", upstream),
+        ("Upstreams", upstreams),
         ("Default model", info.model.as_deref().map_or_else(|| "–".to_owned(), escape)),
         ("Callers' keys", if state.settings.keys.is_empty() { "not needed" } else { "needed" }.to_owned()),
     ];
@@ -119,7 +121,10 @@ fn list_models(models: &[ModelEntry], html: &mut String) {
     }
     let _ = write!(html, "<h2>Models ({})</h2>\n<ul>\n", models.len());
     for model in models.iter().take(MAX_MODELS) {
-        let owner = escape(&model.owned_by);
+        let owner = match &model.alias_of {
+            Some(target) => format!("alias of {}", escape(target)),
+            None => escape(&model.owned_by),
+        };
         let _ = writeln!(html, "<li><code>{}</code> <small>{owner}</small></li>", escape(&model.id));
     }
     html.push_str("</ul>\n");

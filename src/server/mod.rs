@@ -35,8 +35,6 @@ const PORT_ATTEMPTS: usize = 16;
 pub struct Info {
     /// Our own version.
     pub version: String,
-    /// The default upstream, where one is set up.
-    pub upstream: Option<String>,
     /// The default model, where there is one.
     pub model: Option<String>,
 }

@@ -181,3 +181,15 @@ async fn a_second_stop_ends_at_once() {
     assert_eq!(program.end().await, Some(130));
     upstream.left().await;
 }
+
+#[tokio::test]
+async fn all_upstreams_and_aliases_are_named() {
+    let upstream = Upstream::start(vec![Exchange::answer(404, "{}").at("GET /v1/models"); 2]).await;
+    let config = "[upstream.one]\nbase_url = \"UPSTREAM\"\nmodels = [\"m\"]\n[upstream.two]\nbase_url = \"UPSTREAM\"\n\
+                  [alias]\nfast = \"one/m(low)\"\n";
+    let mut program = setup(&["serve", "--port", "0"]).config(config, &upstream).start().await;
+    program.line(&["upstreams    one, two"]).await;
+    let page = program.get("/admin").await.text().await;
+    assert!(page.contains("<code>one</code>, <code>two</code>"), "{page}");
+    assert!(page.contains("<code>fast</code> <small>alias of one/m(low)</small>"), "{page}");
+}
