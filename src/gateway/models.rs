@@ -64,6 +64,14 @@ pub struct Known {
     pub entry: ModelEntry,
     /// The upstream that would be asked for it.
     pub upstream: String,
+    /// That upstream's preset, and the provider's own name.
+    pub provider: (String, String),
+    /// The day on which the provider's service ended.
+    pub retired: Option<String>,
+    /// The day on which the preset was last held against the provider's documentation.
+    pub checked: String,
+    /// What users of this plan have agreed to.
+    pub terms: Option<String>,
     /// How its name was understood.
     pub how: String,
     /// Whether the upstream's own list, or the user, names it.
@@ -339,9 +347,14 @@ impl Gateway {
             .into_iter()
             .map(str::to_owned)
             .collect();
+        let provider = offer.upstream.provider();
         Ok(Known {
             entry,
             upstream: offer.upstream.name().to_owned(),
+            provider: (provider.id().to_owned(), provider.name().to_owned()),
+            retired: provider.retired().map(str::to_owned),
+            checked: provider.checked().to_owned(),
+            terms: provider.terms().map(str::to_owned),
             how: route.how.to_string(),
             listed,
             near,

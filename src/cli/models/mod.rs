@@ -98,7 +98,9 @@ pub fn run<'a>(args: Args, sources: impl FnOnce(Flags) -> Sources<'a>) -> Result
         }
         Command::Test(args) => {
             let flags = Flags { model: Some(args.model.clone()), ..common.flags() };
-            let resolved = settled(&sources(flags))?;
+            let mut resolved = settled(&sources(flags))?;
+            // This model is tried, and no other in its place.
+            resolved.config.fallbacks.clear();
             setup::runtime()?.block_on(test::run(&args, &common, &resolved))
         }
         Command::Resolve(args) => {

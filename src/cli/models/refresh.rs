@@ -23,7 +23,7 @@ pub async fn run(common: &Common, resolved: &Resolved) -> Result<()> {
     } else {
         let width = answers.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         let line = |(name, answer): &(String, Result<usize>)| match answer {
-            Ok(0) => format!("{name:width$}  has no list; what its preset knows stands"),
+            Ok(0) => format!("{name:width$}  lists none; what is known of it stands"),
             Ok(1) => format!("{name:width$}  1 model"),
             Ok(count) => format!("{name:width$}  {count} models"),
             Err(error) => format!("{name:width$}  {error}"),

@@ -47,6 +47,11 @@ fn as_json(known: &Known) -> Value {
     let mut members = entry_json(&known.entry);
     members.extend([
         ("upstream".to_owned(), json!(known.upstream)),
+        ("provider".to_owned(), json!(known.provider.0)),
+        ("provider_name".to_owned(), json!(known.provider.1)),
+        ("retired".to_owned(), json!(known.retired)),
+        ("checked".to_owned(), json!(known.checked)),
+        ("terms".to_owned(), json!(known.terms)),
         ("how".to_owned(), json!(known.how)),
         ("listed".to_owned(), json!(known.listed)),
     ]);
@@ -69,14 +74,19 @@ fn as_text(known: &Known) -> String {
         _ => "not known",
     };
     let listed = if known.listed { "listed there" } else { "no list names it; figures from the catalogue" };
-    format!(
-        "{}\n  upstream    {} ({})\n  list        {listed}\n  context     {}\n  max output  {}\n  tools       {}\n  vision      {}\n  thinking    {thinking}",
-        entry.id,
-        known.upstream,
-        known.how,
-        tokens(entry.max_input_tokens),
-        tokens(entry.max_tokens),
-        answer(entry.tools),
-        answer(entry.vision),
-    )
+    let (preset, provider) = &known.provider;
+    let mut lines = vec![
+        entry.id.clone(),
+        format!("  upstream    {} ({})", known.upstream, known.how),
+        format!("  provider    {provider} (preset {preset}, documentation of {})", known.checked),
+        format!("  list        {listed}"),
+        format!("  context     {}", tokens(entry.max_input_tokens)),
+        format!("  max output  {}", tokens(entry.max_tokens)),
+        format!("  tools       {}", answer(entry.tools)),
+        format!("  vision      {}", answer(entry.vision)),
+        format!("  thinking    {thinking}"),
+    ];
+    lines.extend(known.retired.as_ref().map(|day| format!("  ended       its service ended on {day}")));
+    lines.extend(known.terms.as_ref().map(|terms| format!("  terms       {terms}")));
+    lines.join("\n")
 }

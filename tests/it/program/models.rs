@@ -169,7 +169,8 @@ async fn a_model_is_shown_from_its_list_and_from_the_catalogue() {
         json!({
             "id": "glm-4.7", "owned_by": "z", "created": 0, "max_input_tokens": 1000, "max_tokens": 131_072,
             "tools": true, "vision": false, "thinking": "switch", "alias_of": null,
-            "upstream": "fake", "how": "the upstream lists it", "listed": true,
+            "upstream": "fake", "how": "the upstream lists it", "listed": true, "provider": "zai", "provider_name": "Z.AI",
+            "retired": null, "checked": "2026-11-22", "terms": null,
         })
     );
     let (status, out, _) = show(&["models", "show", "glm-5.2"]).run().await;
@@ -273,4 +274,17 @@ async fn a_word_in_the_place_of_a_key_is_not_taken_out_of_messages() {
         .await;
     assert_eq!(status, 5);
     assert!(err.contains("upstream `ollama` cannot be reached"), "{err}");
+}
+
+#[tokio::test]
+async fn no_fallback_is_tried_in_the_place_of_a_model() {
+    let refusing = Upstream::start([Exchange::answer(503, "{}")]).await;
+    let other = Upstream::start([]).await;
+    let table = format!(
+        "[upstream.one]\nbase_url = \"UPSTREAM\"\n[upstream.two]\nbase_url = \"{}\"\n[fallback]\nm = [\"two/m\"]\n",
+        other.url()
+    );
+    let (status, out, err) = setup(&["models", "test", "one/m"]).config(&table, &refusing).run().await;
+    assert_eq!(status, 5, "{out}{err}");
+    assert!(other.requests().is_empty());
 }
