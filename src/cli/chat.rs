@@ -137,11 +137,9 @@ async fn model(args: &Args, gateway: &Gateway) -> Result<String> {
         return Ok(model.to_owned());
     }
     let upstream = models::default_upstream(gateway)?;
-    if let Some(entry) = gateway.models().await.into_iter().next() {
-        return Ok(entry.id);
-    }
-    models::reachable(gateway).await?;
-    let message = format!("no model was named, and upstream `{upstream}` lists none");
-    Err(Error::new(ErrorKind::Usage, message)
-        .with_hint("name one with -m, or run `iflow2api config set default_model NAME`"))
+    models::listed(gateway).await?.into_iter().next().map(|entry| entry.id).ok_or_else(|| {
+        let message = format!("no model was named, and upstream `{upstream}` lists none");
+        Error::new(ErrorKind::Usage, message)
+            .with_hint("name one with -m, or run `iflow2api config set default_model NAME`")
+    })
 }

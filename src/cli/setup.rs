@@ -111,10 +111,11 @@ pub fn presets(rows: Option<&Rows>) -> Result<Vec<Preset>> {
 pub fn presets_with(model: &str, resolved: &Resolved) -> Vec<String> {
     const MOST: usize = 3;
     let Ok(catalogue) = catalogue(resolved.rows.as_ref()) else { return Vec::new() };
-    let knows = |name: &&str| catalogue.provider(name).known_models().iter().any(|known| known == model);
-    let mut names: Vec<&str> = catalogue.names().into_iter().filter(knows).collect();
-    names.sort_by_key(|name| catalogue.provider(name).status() == Status::Retired);
-    names.into_iter().take(MOST).map(str::to_owned).collect()
+    let rows = catalogue.names().into_iter().filter_map(|name| catalogue.row(name).ok());
+    let mut rows: Vec<Row> =
+        rows.filter(|row| row.known.iter().flatten().any(|known| known == model)).collect();
+    rows.sort_by_key(|row| row.status == Some(Status::Retired));
+    rows.into_iter().take(MOST).map(|row| row.id).collect()
 }
 
 /// The built-in rows, behind those of the configuration file.

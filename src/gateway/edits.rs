@@ -43,19 +43,17 @@ impl ChoiceEdits {
             .zip(after.choices.iter().flatten())
             .map(|(before, after)| {
                 let (old, new) = (&before.delta, &after.delta);
-                let text = |content: &Option<Content>| {
-                    content.as_ref().and_then(Content::as_text).map(str::to_owned)
-                };
                 // Content in parts stays in parts.
-                let is_parts = matches!(old.content, Some(Content::Other(_)));
-                let changed = !is_parts && text(&old.content) != text(&new.content);
+                let is_parts = |content: &Option<Content>| matches!(content, Some(Content::Other(_)));
+                let changed = !is_parts(&old.content) && text(&old.content) != text(&new.content);
                 let reasoning = text(&new.reasoning_content).filter(|thoughts| {
-                    !thoughts.is_empty() && text(&old.reasoning_content).as_ref() != Some(thoughts)
+                    !thoughts.is_empty()
+                        && !is_parts(&old.reasoning_content)
+                        && text(&old.reasoning_content) != Some(*thoughts)
                 });
                 Self {
-                    content: changed.then(|| text(&new.content)),
-                    reasoning: reasoning
-                        .filter(|_| !matches!(old.reasoning_content, Some(Content::Other(_)))),
+                    content: changed.then(|| text(&new.content).map(str::to_owned)),
+                    reasoning: reasoning.map(str::to_owned),
                     calls: (old.tool_calls != new.tool_calls).then(|| new.tool_calls.clone()),
                     finish: after
                         .finish_reason
@@ -92,11 +90,15 @@ impl ChoiceEdits {
     }
 }
 
+fn text(content: &Option<Content>) -> Option<&str> {
+    content.as_ref().and_then(Content::as_text)
+}
+
 impl Edits<'_> {
     /// The frame with all changes; the same one where there are none.
     pub fn apply(self, frame: Frame) -> Frame {
         let unchanged = self.model.is_none()
-            && self.choices.iter().all(|edits| *edits == ChoiceEdits::default())
+            && self.choices.iter().all(ChoiceEdits::is_nothing)
             && !self.reasons
             && !self.without_usage
             && !self.as_chunk

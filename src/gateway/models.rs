@@ -1,6 +1,7 @@
 //! The model list: asked of the upstream, kept for a while, and filled from what is known else.
 
 use super::Gateway;
+use super::route::Route;
 use super::shelf::Shelf;
 use crate::error::Result;
 use crate::policy::presets::rows::Thinks;
@@ -58,22 +59,11 @@ impl ModelEntry {
 }
 
 /// What is known of one model.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
     /// What its list and the catalogue say.
     pub entry: ModelEntry,
-    /// The upstream that would be asked for it.
-    pub upstream: String,
-    /// That upstream's preset, and the provider's own name.
-    pub provider: (String, String),
-    /// The day on which the provider's service ended.
-    pub retired: Option<String>,
-    /// The day on which the preset was last held against the provider's documentation.
-    pub checked: String,
-    /// What users of this plan have agreed to.
-    pub terms: Option<String>,
-    /// How its name was understood.
-    pub how: String,
+    /// Where a call with its name goes.
+    pub route: Route,
     /// Whether the upstream's own list, or the user, names it.
     pub listed: bool,
     /// Names near to it that there are, where nothing is known of it.
@@ -113,12 +103,16 @@ struct Listed {
 impl Listed {
     /// Whether it is time to ask. Whoever is told so asks, and nobody else for a while.
     fn is_due(&mut self) -> bool {
-        let now = Instant::now();
-        let due = self.due.is_none_or(|due| due <= now);
+        let due = self.due.is_none_or(|due| due <= Instant::now());
         if due {
-            self.due = Some(now + AGAIN);
+            self.put_off();
         }
         due
+    }
+
+    /// Somebody asks now.
+    fn put_off(&mut self) {
+        self.due = Some(Instant::now() + AGAIN);
     }
 
     /// Takes a list that came; an empty one says no more than none.
@@ -173,14 +167,9 @@ impl Offer {
     /// The models, asked anew where the last answer is old. What was known before stands in for a
     /// list that cannot be had.
     pub(super) async fn entries(&self, shelf: &Shelf) -> Vec<ModelEntry> {
-        if self.listed().is_due() {
-            match self.ask().await {
-                Ok(entries) => {
-                    shelf.keep(&self.upstream, &entries);
-                    self.listed().take(entries);
-                }
-                Err(error) => tracing::debug!(upstream = self.upstream.name(), %error, "no model list"),
-            }
+        let is_due = self.listed().is_due();
+        if is_due {
+            self.refresh(shelf).await.ok();
         }
         let kept = self.listed().entries.clone();
         self.fill(kept)
@@ -191,7 +180,11 @@ impl Offer {
     /// # Errors
     /// Where it cannot be had.
     pub(super) async fn refresh(&self, shelf: &Shelf) -> Result<usize> {
-        let entries = self.ask().await?;
+        self.listed().put_off();
+        let asked = self.ask().await;
+        let entries = asked.inspect_err(|error| {
+            tracing::debug!(upstream = self.upstream.name(), %error, "no model list");
+        })?;
         shelf.keep(&self.upstream, &entries);
         let count = entries.len();
         self.listed().take(entries);
@@ -347,21 +340,11 @@ impl Gateway {
             .into_iter()
             .map(str::to_owned)
             .collect();
-        let provider = offer.upstream.provider();
-        Ok(Known {
-            entry,
-            upstream: offer.upstream.name().to_owned(),
-            provider: (provider.id().to_owned(), provider.name().to_owned()),
-            retired: provider.retired().map(str::to_owned),
-            checked: provider.checked().to_owned(),
-            terms: provider.terms().map(str::to_owned),
-            how: route.how.to_string(),
-            listed,
-            near,
-        })
+        Ok(Known { entry, route, listed, near })
     }
 
-    /// Asks every upstream for its list now; how many models each has, or why nobody knows.
+    /// Asks every upstream for its list now; how many models each has, or why nobody knows. For a while
+    /// [`Gateway::models`] asks no more.
     pub async fn refresh_models(&self) -> Vec<(String, Result<usize>)> {
         let asked = self
             .offers()

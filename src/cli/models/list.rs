@@ -1,6 +1,6 @@
 //! `models list`: all models in columns.
 
-use super::{Common, default_upstream, print_json, print_text, reachable, thinks_word};
+use super::{Common, default_upstream, listed, print_json, print_text, thinks_word};
 use crate::cli::setup;
 use crate::config::Resolved;
 use crate::error::{Error, ErrorKind, Result};
@@ -18,9 +18,8 @@ const RIGHT: [usize; 2] = [1, 2];
 pub async fn run(common: &Common, resolved: &Resolved) -> Result<()> {
     let core = setup::core(resolved, common.demo).await?;
     let upstream = default_upstream(&core.gateway)?;
-    let entries = core.gateway.models().await;
+    let entries = listed(&core.gateway).await?;
     if entries.is_empty() {
-        reachable(&core.gateway).await?;
         let message = format!("upstream `{upstream}` lists no models");
         return Err(Error::new(ErrorKind::NotFound, message)
             .with_hint(format!("name them in `upstream.{upstream}.models`, or one with -m")));

@@ -12,7 +12,7 @@ use super::setup;
 use crate::chat::sanitiser::Sanitiser;
 use crate::config::{self, Flags, Resolved, Sources};
 use crate::error::{Error, Result};
-use crate::gateway::{Gateway, not_configured};
+use crate::gateway::{Gateway, ModelEntry, not_configured};
 use crate::policy::presets::rows::Thinks;
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::Value;
@@ -127,12 +127,17 @@ pub fn default_upstream(gateway: &Gateway) -> Result<&str> {
     gateway.default_upstream().ok_or_else(not_configured)
 }
 
-/// Finds out why nobody lists a model.
+/// All models, asked for now; none where upstreams answer that they have none.
 ///
 /// # Errors
-/// What the first upstream failed with, where none answers.
-pub async fn reachable(gateway: &Gateway) -> Result<()> {
-    answered(gateway.refresh_models().await)
+/// What the first upstream failed with, where none answers and nothing is known of any.
+pub async fn listed(gateway: &Gateway) -> Result<Vec<ModelEntry>> {
+    let answers = gateway.refresh_models().await;
+    let entries = gateway.models().await;
+    if entries.is_empty() {
+        answered(answers)?;
+    }
+    Ok(entries)
 }
 
 /// Whether some upstream answered.

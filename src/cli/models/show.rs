@@ -31,8 +31,11 @@ pub async fn run(args: &Args, common: &Common, resolved: &Resolved) -> Result<()
     let core = setup::core(resolved, common.demo).await?;
     let known = core.gateway.model(&args.model).await?;
     if !known.is_known() {
-        let message =
-            format!("neither upstream `{}` nor the catalogue knows `{}`", known.upstream, args.model);
+        let message = format!(
+            "neither upstream `{}` nor the catalogue knows `{}`",
+            known.route.upstream.name(),
+            args.model
+        );
         let hint = if known.near.is_empty() {
             "`iflow2api models` lists what there is; calls with this name are sent on all the same".to_owned()
         } else {
@@ -44,15 +47,16 @@ pub async fn run(args: &Args, common: &Common, resolved: &Resolved) -> Result<()
 }
 
 fn as_json(known: &Known) -> Value {
+    let (route, provider) = (&known.route, known.route.upstream.provider());
     let mut members = entry_json(&known.entry);
     members.extend([
-        ("upstream".to_owned(), json!(known.upstream)),
-        ("provider".to_owned(), json!(known.provider.0)),
-        ("provider_name".to_owned(), json!(known.provider.1)),
-        ("retired".to_owned(), json!(known.retired)),
-        ("checked".to_owned(), json!(known.checked)),
-        ("terms".to_owned(), json!(known.terms)),
-        ("how".to_owned(), json!(known.how)),
+        ("upstream".to_owned(), json!(route.upstream.name())),
+        ("provider".to_owned(), json!(provider.id())),
+        ("provider_name".to_owned(), json!(provider.name())),
+        ("retired".to_owned(), json!(provider.retired())),
+        ("checked".to_owned(), json!(provider.checked())),
+        ("terms".to_owned(), json!(provider.terms())),
+        ("how".to_owned(), json!(route.how.to_string())),
         ("listed".to_owned(), json!(known.listed)),
     ]);
     Value::Object(members)
@@ -74,11 +78,16 @@ fn as_text(known: &Known) -> String {
         _ => "not known",
     };
     let listed = if known.listed { "listed there" } else { "no list names it; figures from the catalogue" };
-    let (preset, provider) = &known.provider;
+    let (route, provider) = (&known.route, known.route.upstream.provider());
     let mut lines = vec![
         entry.id.clone(),
-        format!("  upstream    {} ({})", known.upstream, known.how),
-        format!("  provider    {provider} (preset {preset}, documentation of {})", known.checked),
+        format!("  upstream    {} ({})", route.upstream.name(), route.how),
+        format!(
+            "  provider    {} (preset {}, documentation of {})",
+            provider.name(),
+            provider.id(),
+            provider.checked()
+        ),
         format!("  list        {listed}"),
         format!("  context     {}", tokens(entry.max_input_tokens)),
         format!("  max output  {}", tokens(entry.max_tokens)),
@@ -86,7 +95,7 @@ fn as_text(known: &Known) -> String {
         format!("  vision      {}", answer(entry.vision)),
         format!("  thinking    {thinking}"),
     ];
-    lines.extend(known.retired.as_ref().map(|day| format!("  ended       its service ended on {day}")));
-    lines.extend(known.terms.as_ref().map(|terms| format!("  terms       {terms}")));
+    lines.extend(provider.retired().map(|day| format!("  ended       its service ended on {day}")));
+    lines.extend(provider.terms().map(|terms| format!("  terms       {terms}")));
     lines.join("\n")
 }

@@ -253,7 +253,7 @@ async fn what_a_model_cannot_do_beside_text_and_streams_is_only_told() {
 
 #[tokio::test]
 async fn an_upstream_that_lists_nothing_is_told_from_one_that_does_not_answer() {
-    let upstream = Upstream::start(vec![Exchange::answer(200, r#"{"data":[]}"#).at(LIST); 4]).await;
+    let upstream = Upstream::start(vec![Exchange::answer(200, r#"{"data":[]}"#).at(LIST); 2]).await;
     for (arguments, status, wanted) in [
         (&["models"][..], 1, "upstream `fake` lists no models\n  hint: name them in `upstream.fake.models`"),
         (&["chat", "hi"], 2, "no model was named, and upstream `fake` lists none\n  hint: name one with -m"),

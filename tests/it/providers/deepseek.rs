@@ -1,6 +1,6 @@
 //! DeepSeek: no later request may lack a thought.
 
-use super::loops::{Case, ask, assert_refused, converse, direct, runs};
+use super::loops::{Case, ask, assert_refused, converse, direct, runs, thoughts_go_back};
 use crate::support::caller::{Caller, Face, Thoughts};
 use crate::support::fakes::Deepseek;
 use crate::support::program::with_preset;
@@ -45,25 +45,7 @@ async fn the_fake_takes_what_is_documented_and_refuses_the_rest() {
     assert_eq!(ask(&upstream, "", &good).await.0, 200, "without thinking nothing is missed");
 }
 
-#[tokio::test]
-async fn thoughts_that_an_anthropic_client_keeps_go_back() {
-    runs(&CASE, Face::Anthropic, Thoughts::Kept, fake).await;
-}
-
-#[tokio::test]
-async fn thoughts_that_an_anthropic_client_drops_are_recalled() {
-    runs(&CASE, Face::Anthropic, Thoughts::Dropped, fake).await;
-}
-
-#[tokio::test]
-async fn thoughts_that_an_openai_client_keeps_go_back() {
-    runs(&CASE, Face::OpenAi, Thoughts::Kept, fake).await;
-}
-
-#[tokio::test]
-async fn thoughts_that_an_openai_client_drops_are_recalled() {
-    runs(&CASE, Face::OpenAi, Thoughts::Dropped, fake).await;
-}
+thoughts_go_back!(CASE, fake);
 
 #[tokio::test]
 async fn a_forced_choice_turns_thinking_off_where_nobody_asked_for_it() {

@@ -1,6 +1,6 @@
 //! GLM at Z.AI: thoughts between its calls, which come back as they were.
 
-use super::loops::{Case, assert_refused, converse, direct, runs};
+use super::loops::{Case, assert_refused, converse, direct, runs, thoughts_go_back};
 use crate::support::caller::{Face, Thoughts};
 use crate::support::fakes::Glm;
 use crate::support::story::Story;
@@ -44,22 +44,4 @@ async fn the_fake_takes_what_is_documented_and_refuses_the_rest() {
     assert_refused(&upstream, &newer, &table).await;
 }
 
-#[tokio::test]
-async fn thoughts_that_an_anthropic_client_keeps_go_back() {
-    runs(&CASE, Face::Anthropic, Thoughts::Kept, fake).await;
-}
-
-#[tokio::test]
-async fn thoughts_that_an_anthropic_client_drops_are_recalled() {
-    runs(&CASE, Face::Anthropic, Thoughts::Dropped, fake).await;
-}
-
-#[tokio::test]
-async fn thoughts_that_an_openai_client_keeps_go_back() {
-    runs(&CASE, Face::OpenAi, Thoughts::Kept, fake).await;
-}
-
-#[tokio::test]
-async fn thoughts_that_an_openai_client_drops_are_recalled() {
-    runs(&CASE, Face::OpenAi, Thoughts::Dropped, fake).await;
-}
+thoughts_go_back!(CASE, fake);

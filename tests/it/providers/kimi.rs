@@ -1,6 +1,6 @@
 //! Kimi: its ids are its own, and no call may lack its thought.
 
-use super::loops::{Case, assert_refused, converse, direct, runs};
+use super::loops::{Case, assert_refused, converse, direct, runs, thoughts_go_back};
 use crate::support::caller::{Caller, Face, Thoughts};
 use crate::support::fakes::Kimi;
 use crate::support::program::with_preset;
@@ -45,25 +45,7 @@ async fn the_fake_takes_what_is_documented_and_refuses_the_rest() {
     assert_refused(&upstream, &good, &table).await;
 }
 
-#[tokio::test]
-async fn thoughts_that_an_anthropic_client_keeps_go_back() {
-    runs(&CASE, Face::Anthropic, Thoughts::Kept, fake).await;
-}
-
-#[tokio::test]
-async fn thoughts_that_an_anthropic_client_drops_are_recalled() {
-    runs(&CASE, Face::Anthropic, Thoughts::Dropped, fake).await;
-}
-
-#[tokio::test]
-async fn thoughts_that_an_openai_client_keeps_go_back() {
-    runs(&CASE, Face::OpenAi, Thoughts::Kept, fake).await;
-}
-
-#[tokio::test]
-async fn thoughts_that_an_openai_client_drops_are_recalled() {
-    runs(&CASE, Face::OpenAi, Thoughts::Dropped, fake).await;
-}
+thoughts_go_back!(CASE, fake);
 
 #[tokio::test]
 async fn a_temperature_it_does_not_take_is_left_out() {

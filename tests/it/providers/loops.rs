@@ -145,3 +145,29 @@ async fn every_sort_of_caller_hears_what_a_provider_without_rules_says() {
         }
     }
 }
+
+/// Runs a provider's conversations on both faces, for callers that keep thoughts and for those that drop them.
+macro_rules! thoughts_go_back {
+    ($case:expr, $fake:expr) => {
+        #[tokio::test]
+        async fn thoughts_that_an_anthropic_client_keeps_go_back() {
+            runs(&$case, Face::Anthropic, Thoughts::Kept, $fake).await;
+        }
+
+        #[tokio::test]
+        async fn thoughts_that_an_anthropic_client_drops_are_recalled() {
+            runs(&$case, Face::Anthropic, Thoughts::Dropped, $fake).await;
+        }
+
+        #[tokio::test]
+        async fn thoughts_that_an_openai_client_keeps_go_back() {
+            runs(&$case, Face::OpenAi, Thoughts::Kept, $fake).await;
+        }
+
+        #[tokio::test]
+        async fn thoughts_that_an_openai_client_drops_are_recalled() {
+            runs(&$case, Face::OpenAi, Thoughts::Dropped, $fake).await;
+        }
+    };
+}
+pub(super) use thoughts_go_back;

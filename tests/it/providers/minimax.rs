@@ -1,6 +1,6 @@
 //! MiniMax: the whole message stays in the history, its details or its tags with it.
 
-use super::loops::{Case, assert_refused, converse, direct, runs};
+use super::loops::{Case, assert_refused, converse, direct, runs, thoughts_go_back};
 use crate::support::caller::{Face, Thoughts};
 use crate::support::fakes::Minimax;
 use crate::support::story::Story;
@@ -55,25 +55,7 @@ async fn the_fake_without_details_has_tags_and_wants_them_back() {
     assert_eq!(upstream.forgive().len(), 1);
 }
 
-#[tokio::test]
-async fn thoughts_that_an_anthropic_client_keeps_go_back() {
-    runs(&DETAILS, Face::Anthropic, Thoughts::Kept, with_details).await;
-}
-
-#[tokio::test]
-async fn thoughts_that_an_anthropic_client_drops_are_recalled() {
-    runs(&DETAILS, Face::Anthropic, Thoughts::Dropped, with_details).await;
-}
-
-#[tokio::test]
-async fn thoughts_that_an_openai_client_keeps_go_back() {
-    runs(&DETAILS, Face::OpenAi, Thoughts::Kept, with_details).await;
-}
-
-#[tokio::test]
-async fn thoughts_that_an_openai_client_drops_are_recalled() {
-    runs(&DETAILS, Face::OpenAi, Thoughts::Dropped, with_details).await;
-}
+thoughts_go_back!(DETAILS, with_details);
 
 #[tokio::test]
 async fn thoughts_between_tags_are_told_as_thoughts_and_go_back() {
