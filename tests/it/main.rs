@@ -16,6 +16,8 @@ mod layers;
 mod mirror;
 mod program;
 mod providers;
+#[cfg(target_os = "linux")]
+mod pty;
 mod repair;
 mod server;
 mod support;

@@ -1,5 +1,6 @@
 //! What tests of the spawned program share: the fake upstream, the fakes of real providers, the
-//! program, a client that shows the bytes it gets, and one that remembers a conversation.
+//! program, a terminal for it, a client that shows the bytes it gets, and one that remembers a
+//! conversation.
 
 pub mod caller;
 pub mod client;
@@ -7,6 +8,8 @@ pub mod fake;
 pub mod fakes;
 pub mod plan;
 pub mod program;
+#[cfg(target_os = "linux")]
+pub mod pty;
 pub mod story;
 pub mod upstream;
 

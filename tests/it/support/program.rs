@@ -16,8 +16,8 @@ pub const KEY: &str = "sk-upstream-8Zq4-never-shown";
 
 /// A program that is set up and not started.
 pub struct Setup {
-    home: TempDir,
-    command: Command,
+    pub(super) home: TempDir,
+    pub(super) command: Command,
 }
 
 /// Sets up `iflow2api` with these arguments, and nothing of the environment of the test.

@@ -1,0 +1,289 @@
+//! What stands on a terminal in front of `chat`, and what never reaches it; what its keys do.
+
+use crate::program::{DONE, delta, finish};
+use crate::support::program::{Setup, setup};
+use crate::support::pty::{Key, Mode, Terminal};
+use crate::support::upstream::{Exchange, Step, Upstream};
+use regex::Regex;
+use serde_json::json;
+
+/// The program with these arguments before this upstream, of which model `m` is asked.
+fn chat(upstream: &Upstream, arguments: &[&str]) -> Setup {
+    setup(&["chat", "-m", "m", "--upstream", &upstream.url()]).arguments(arguments)
+}
+
+/// A stream of these deltas.
+fn stream(deltas: &[serde_json::Value]) -> Exchange {
+    let deltas: String = deltas.iter().map(|said| delta(&said.to_string())).collect();
+    Exchange::stream(deltas + &finish("stop") + DONE)
+}
+
+/// The screen with the cells of this kind alone.
+fn only(screen: &vt100::Screen, is_wanted: impl Fn(&vt100::Cell) -> bool) -> String {
+    let (rows, columns) = screen.size();
+    let cell = |row, column| screen.cell(row, column).filter(|cell| is_wanted(cell));
+    let shown = |row| move |column| cell(row, column).map_or(" ", |cell| cell.contents());
+    let rows = (0..rows.get()).map(|row| (0..columns.get()).map(shown(row)).collect::<String>());
+    rows.map(|row| row.trim_end().to_owned()).collect::<Vec<_>>().join("\n").trim_end().to_owned()
+}
+
+async fn type_line(terminal: &mut Terminal, line: &str) {
+    terminal.send(line).await;
+    terminal.send_key(Key::Enter).await;
+}
+
+/// Two turns and the way out, with the screen after each.
+async fn converse(columns: u16, screens: [&str; 3]) {
+    let mut terminal = setup(&["chat", "--demo"]).on_terminal(columns, 12);
+    terminal.shows(screens[0]).await;
+    assert_eq!(terminal.cursor().0, 2, "behind the prompt");
+    type_line(&mut terminal, "hi").await;
+    terminal.shows(screens[1]).await;
+    type_line(&mut terminal, "你好, terminal").await;
+    terminal.shows(screens[2]).await;
+    let (column, row) = terminal.cursor();
+    terminal.send_key(Key::CtrlD).await;
+    assert_eq!(terminal.end().await, 0);
+    assert_eq!((terminal.screen().as_str(), column, terminal.cursor()), (screens[2], 2, (0, row + 1)));
+}
+
+#[tokio::test]
+async fn a_conversation_at_40_columns() {
+    let begun = "\
+demo-echo: /help shows commands, Ctrl-D
+leaves
+>";
+    let first = "\
+demo-echo: /help shows commands, Ctrl-D
+leaves
+> hi
+This is the demo upstream of iflow2api,
+with no model behind it. You said: hi
+>";
+    let second = "\
+demo-echo: /help shows commands, Ctrl-D
+leaves
+> hi
+This is the demo upstream of iflow2api,
+with no model behind it. You said: hi
+> 你好, terminal
+This is the demo upstream of iflow2api,
+with no model behind it. You said: 你好,
+ terminal
+>";
+    converse(40, [begun, first, second]).await;
+}
+
+#[tokio::test]
+async fn a_conversation_at_80_columns() {
+    let begun = "\
+demo-echo: /help shows commands, Ctrl-D leaves
+>";
+    let first = "\
+demo-echo: /help shows commands, Ctrl-D leaves
+> hi
+This is the demo upstream of iflow2api, with no model behind it. You said: hi
+>";
+    let second = "\
+demo-echo: /help shows commands, Ctrl-D leaves
+> hi
+This is the demo upstream of iflow2api, with no model behind it. You said: hi
+> 你好, terminal
+This is the demo upstream of iflow2api, with no model behind it. You said: 你好,
+ terminal
+>";
+    converse(80, [begun, first, second]).await;
+}
+
+#[tokio::test]
+async fn a_conversation_at_120_columns() {
+    let begun = "\
+demo-echo: /help shows commands, Ctrl-D leaves
+>";
+    let first = "\
+demo-echo: /help shows commands, Ctrl-D leaves
+> hi
+This is the demo upstream of iflow2api, with no model behind it. You said: hi
+>";
+    let second = "\
+demo-echo: /help shows commands, Ctrl-D leaves
+> hi
+This is the demo upstream of iflow2api, with no model behind it. You said: hi
+> 你好, terminal
+This is the demo upstream of iflow2api, with no model behind it. You said: 你好, terminal
+>";
+    converse(120, [begun, first, second]).await;
+}
+
+#[tokio::test]
+async fn a_second_interrupt_at_the_prompt_leaves() {
+    let mut terminal = setup(&["chat", "--demo"]).on_terminal(80, 12);
+    terminal.wait_for("\n>").await;
+    terminal.send("half a li").await;
+    terminal.wait_for("> half a li").await;
+    terminal.send_key(Key::CtrlC).await;
+    let warned = "\
+demo-echo: /help shows commands, Ctrl-D leaves
+> half a li^C
+interrupt again, or press Ctrl-D, to leave
+>";
+    terminal.shows(warned).await;
+    assert!(terminal.alive());
+    terminal.send_key(Key::CtrlC).await;
+    assert_eq!(terminal.end().await, 130);
+    assert_eq!((terminal.screen(), terminal.cursor()), (format!("{warned} ^C"), (0, 4)));
+    assert_eq!(terminal.mode(), Mode::Lines);
+}
+
+#[tokio::test]
+async fn an_interrupt_stops_an_answer_and_the_next_one_leaves() {
+    let mut terminal = setup(&["chat", "--demo", "-m", "demo-stall"]).on_terminal(80, 12);
+    terminal.wait_for("\n>").await;
+    type_line(&mut terminal, "hi").await;
+    terminal.wait_for("This demo stalls").await;
+    terminal.send_key(Key::CtrlC).await;
+    let stopped = "\
+demo-stall: /help shows commands, Ctrl-D leaves
+> hi
+This demo stalls^C
+
+>";
+    terminal.shows(stopped).await;
+    assert!(terminal.alive());
+    terminal.send_key(Key::CtrlC).await;
+    assert_eq!(terminal.end().await, 130);
+    assert_eq!(terminal.screen(), format!("{stopped} ^C"));
+}
+
+const THOUGHT: &str = "\
+demo-think: /help shows commands, Ctrl-D leaves
+> one two
+There is no model here, so this only looks like thinking. The last message has 2 words. I will say them back.
+
+This is the demo upstream of iflow2api, with no model behind it. You said: one two
+>";
+
+#[tokio::test]
+async fn thoughts_are_dim_and_nothing_else_is() {
+    let mut terminal = setup(&["chat", "--demo", "-m", "demo-think"]).on_terminal(120, 12);
+    terminal.wait_for("\n>").await;
+    type_line(&mut terminal, "one two").await;
+    terminal.shows(THOUGHT).await;
+    let dim = only(&terminal.state(), vt100::Cell::dim);
+    assert_eq!(dim, format!("\n\n{}", THOUGHT.lines().nth(2).unwrap()));
+}
+
+/// What was written to the terminal in one exchange with `demo-think`.
+async fn written_with(name: &str, value: &str) -> String {
+    let setup = setup(&["chat", "--demo", "-m", "demo-think"]).env(name, value);
+    let mut terminal = setup.on_terminal(120, 12);
+    terminal.wait_for("\n>").await;
+    type_line(&mut terminal, "one two").await;
+    terminal.shows(THOUGHT).await;
+    terminal.send_key(Key::CtrlD).await;
+    assert_eq!(terminal.end().await, 0);
+    String::from_utf8(terminal.raw()).unwrap()
+}
+
+#[tokio::test]
+async fn no_color_is_obeyed_and_the_screen_says_the_same() {
+    let colour = Regex::new("\x1b\\[[0-9;]*m").unwrap();
+    assert_eq!(colour.find(&written_with("NO_COLOR", "1").await), None);
+    assert!(colour.is_match(&written_with("NO_COLOR", "").await), "empty is as if it were not set");
+}
+
+#[tokio::test]
+async fn a_dumb_terminal_gets_text_and_nothing_else() {
+    assert_eq!(written_with("TERM", "dumb").await, THOUGHT.replace('\n', "\r\n") + " \r\n");
+}
+
+#[tokio::test]
+async fn no_escape_of_a_model_reaches_the_terminal() {
+    let upstream = Upstream::start([stream(&[
+        json!({"reasoning_content": "th\u{1b}[2Jou"}),
+        json!({"reasoning_content": "gh\u{1b}]0;title\u{7}t\u{9b}1A"}),
+        json!({"content": "a\u{1b}]52;c;aGk"}),
+        json!({"content": "=\u{7}b\u{1b}["}),
+        json!({"content": "2Jc\u{9b}31md\u{202e}e\r\u{8}\u{1b}P"}),
+        json!({"content": "q\u{1b}\\f\u{1b}[6n\u{1b}[?1049h\n"}),
+    ])])
+    .await;
+    let mut terminal = chat(&upstream, &["hi"]).env("TERM", "dumb").on_terminal(80, 12);
+    assert_eq!(terminal.end().await, 0);
+    assert_eq!(String::from_utf8(terminal.raw()).unwrap(), "thought\r\n\r\nabcdef\r\n");
+}
+
+#[tokio::test]
+async fn a_single_answer_on_a_terminal_is_that_answer() {
+    let mut terminal = setup(&["chat", "-m", "demo-echo", "hi", "--demo"]).on_terminal(80, 12);
+    assert_eq!(terminal.end().await, 0);
+    let answer = "This is the demo upstream of iflow2api, with no model behind it. You said: hi";
+    assert_eq!((terminal.screen().as_str(), terminal.cursor()), (answer, (0, 1)));
+    assert_eq!((terminal.state().hide_cursor(), terminal.mode()), (false, Mode::Lines));
+}
+
+#[tokio::test]
+async fn a_pipe_gets_the_answer_and_the_terminal_keeps_nothing() {
+    let setup = setup(&["chat", "-m", "demo-think", "hi", "--demo"]);
+    let mut terminal = setup.on_terminal_with_stdout_piped(80, 12);
+    assert_eq!(terminal.end().await, 0);
+    let answer = "This is the demo upstream of iflow2api, with no model behind it. You said: hi\n";
+    assert_eq!(terminal.piped(), answer);
+    assert_eq!((terminal.screen().as_str(), terminal.cursor()), ("", (0, 0)));
+}
+
+/// Today the terminal itself edits the line: it knows Backspace, and no arrows.
+#[tokio::test]
+async fn keys_reach_the_program_as_the_terminal_has_them() {
+    let upstream = Upstream::start([stream(&[json!({"content": "ok"})])]).await;
+    let mut terminal = chat(&upstream, &[]).on_terminal(80, 12);
+    terminal.wait_for_mode(Mode::Lines).await;
+    terminal.wait_for("\n>").await;
+    terminal.send("a你x").await;
+    for key in [Key::Backspace, Key::Backspace, Key::Tab, Key::Up, Key::Down, Key::Escape] {
+        terminal.send_key(key).await;
+    }
+    type_line(&mut terminal, "b").await;
+    terminal.wait_for("ok\n>").await;
+    let screen = "\
+m: /help shows commands, Ctrl-D leaves
+> a     ^[[A^[[B^[b
+ok
+>";
+    assert_eq!(terminal.screen(), screen);
+    let messages = &upstream.request().json()["messages"];
+    assert_eq!(*messages, json!([{"role": "user", "content": "a\t\u{1b}[A\u{1b}[B\u{1b}b"}]));
+}
+
+#[tokio::test]
+async fn a_conversation_goes_on_when_the_terminal_changes_its_size() {
+    let mut terminal = setup(&["chat", "--demo"]).on_terminal(46, 4);
+    terminal.shows("demo-echo: /help shows commands, Ctrl-D leaves\n>").await;
+    terminal.resize(80, 6);
+    terminal.paste("hi\n").await;
+    let screen = "\
+demo-echo: /help shows commands, Ctrl-D leaves
+> hi
+This is the demo upstream of iflow2api, with no model behind it. You said: hi
+>";
+    terminal.shows(screen).await;
+}
+
+#[tokio::test]
+async fn a_terminal_that_goes_takes_the_program_with_it() {
+    let upstream = Upstream::start([Exchange::steps([Step::Hang])]).await;
+    let terminal = chat(&upstream, &["hi"]).on_terminal(80, 12);
+    upstream.asked().await;
+    drop(terminal);
+    upstream.left().await;
+}
+
+#[tokio::test]
+async fn a_text_that_does_not_come_fails_the_test_with_the_screen() {
+    let terminal = setup(&["--version"]).on_terminal(80, 12);
+    let waiting = tokio::spawn(async move { terminal.wait_for("never").await });
+    let said = waiting.await.unwrap_err().into_panic().downcast::<String>().unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    let screen = format!("the cursor is at 0, 1, and the screen is:\niflow2api {version}\n");
+    assert_eq!(*said, format!("the program has ended without \"never\"; {screen}"));
+}
