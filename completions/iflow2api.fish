@@ -36,6 +36,7 @@ complete -c iflow2api -n "__fish_iflow2api_needs_command" -s h -l help -d 'Print
 complete -c iflow2api -n "__fish_iflow2api_needs_command" -s V -l version -d 'Print version'
 complete -c iflow2api -n "__fish_iflow2api_needs_command" -f -a "serve" -d 'Serve both APIs on this machine'
 complete -c iflow2api -n "__fish_iflow2api_needs_command" -f -a "chat" -d 'Ask a model, or talk with it'
+complete -c iflow2api -n "__fish_iflow2api_needs_command" -f -a "auth" -d 'Log in at providers, and look after keys and logins'
 complete -c iflow2api -n "__fish_iflow2api_needs_command" -f -a "models" -d 'List, try and explain models'
 complete -c iflow2api -n "__fish_iflow2api_needs_command" -f -a "config" -d 'Show and change settings'
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand serve" -l host -d 'Listen on this address [default: 127.0.0.1]' -r
@@ -70,6 +71,80 @@ complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l demo -d 'As
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -s v -l verbose -d 'Log more; twice for all'
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -s q -l quiet -d 'Log only errors'
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and not __fish_seen_subcommand_from login status refresh switch logout" -l config -d 'Read this configuration file instead of the user\'s own' -r -F
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and not __fish_seen_subcommand_from login status refresh switch logout" -l log-format -d 'How the log is written' -r -f -a "text\t'Lines for people'
+json\t'One JSON object a line'"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and not __fish_seen_subcommand_from login status refresh switch logout" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and not __fish_seen_subcommand_from login status refresh switch logout" -l no-input -d 'Never ask anything'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and not __fish_seen_subcommand_from login status refresh switch logout" -s v -l verbose -d 'Log more; twice for all'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and not __fish_seen_subcommand_from login status refresh switch logout" -s q -l quiet -d 'Log only errors'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and not __fish_seen_subcommand_from login status refresh switch logout" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and not __fish_seen_subcommand_from login status refresh switch logout" -f -a "login" -d 'Log in at a provider, or store a key of it'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and not __fish_seen_subcommand_from login status refresh switch logout" -f -a "status" -d 'Show what is stored, and whether it is still good'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and not __fish_seen_subcommand_from login status refresh switch logout" -f -a "refresh" -d 'Renew logins now'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and not __fish_seen_subcommand_from login status refresh switch logout" -f -a "switch" -d 'Use another account of a provider'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and not __fish_seen_subcommand_from login status refresh switch logout" -f -a "logout" -d 'Forget a key or a login, and take its tokens back where the provider can'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from login" -l port -d 'Wait for the browser on this port' -r
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from login" -l profile -d 'Keep it as this account, beside others of the provider' -r
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from login" -l config -d 'Read this configuration file instead of the user\'s own' -r -F
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from login" -l log-format -d 'How the log is written' -r -f -a "text\t'Lines for people'
+json\t'One JSON object a line'"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from login" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from login" -l with-token -d 'Store a key, read from stdin'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from login" -l no-check -d 'Store the key without trying it'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from login" -l no-browser -d 'Open no browser, only show the address'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from login" -l device -d 'Log in on another device, with a code'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from login" -l no-input -d 'Never ask anything'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from login" -s v -l verbose -d 'Log more; twice for all'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from login" -s q -l quiet -d 'Log only errors'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from login" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from status" -l config -d 'Read this configuration file instead of the user\'s own' -r -F
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from status" -l log-format -d 'How the log is written' -r -f -a "text\t'Lines for people'
+json\t'One JSON object a line'"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from status" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from status" -l json -d 'Print JSON'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from status" -l no-input -d 'Never ask anything'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Log more; twice for all'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Log only errors'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from refresh" -l config -d 'Read this configuration file instead of the user\'s own' -r -F
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from refresh" -l log-format -d 'How the log is written' -r -f -a "text\t'Lines for people'
+json\t'One JSON object a line'"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from refresh" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from refresh" -l no-input -d 'Never ask anything'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from refresh" -s v -l verbose -d 'Log more; twice for all'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from refresh" -s q -l quiet -d 'Log only errors'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from refresh" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from switch" -l config -d 'Read this configuration file instead of the user\'s own' -r -F
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from switch" -l log-format -d 'How the log is written' -r -f -a "text\t'Lines for people'
+json\t'One JSON object a line'"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from switch" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from switch" -l no-input -d 'Never ask anything'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from switch" -s v -l verbose -d 'Log more; twice for all'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from switch" -s q -l quiet -d 'Log only errors'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from switch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from logout" -l profile -d 'This account, rather than the one in use' -r
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from logout" -l config -d 'Read this configuration file instead of the user\'s own' -r -F
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from logout" -l log-format -d 'How the log is written' -r -f -a "text\t'Lines for people'
+json\t'One JSON object a line'"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from logout" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from logout" -l all -d 'All accounts of all providers'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from logout" -l no-input -d 'Never ask anything'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from logout" -s v -l verbose -d 'Log more; twice for all'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from logout" -s q -l quiet -d 'Log only errors'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand auth; and __fish_seen_subcommand_from logout" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list show test refresh resolve" -l upstream -d 'Ask this upstream first: the name of one that is set up, or a base URL' -r
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list show test refresh resolve" -l config -d 'Read this configuration file instead of the user\'s own' -r -F
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand models; and not __fish_seen_subcommand_from list show test refresh resolve" -l log-format -d 'How the log is written' -r -f -a "text\t'Lines for people'

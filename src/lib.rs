@@ -5,10 +5,11 @@
 //! * [`cli`]: arguments, dispatch, exit status
 //! * [`server`], [`chat`]: the two ways in, over HTTP and from a keyboard
 //! * [`gateway`]: one call from end to end
-//! * [`upstream`]: the provider's sockets; [`demo`]: an upstream that needs no account
+//! * [`upstream`]: the provider's sockets; [`auth`]: keys and logins, and their refresh; [`demo`]: an upstream that needs no account
 //! * [`translate`], [`policy`]: the pure rules, for the two APIs and for the provider's habits
-//! * [`config`], [`wire`], [`dialect`], [`step`], [`secret`], [`error`]: what all of them stand on
+//! * [`config`], [`wire`], [`dialect`], [`step`], [`secret`], [`private`], [`error`]: what all of them stand on
 
+pub mod auth;
 pub mod chat;
 pub mod cli;
 pub mod config;
@@ -18,6 +19,7 @@ pub mod error;
 pub mod gateway;
 pub mod near;
 pub mod policy;
+pub mod private;
 pub mod secret;
 pub mod server;
 pub mod step;

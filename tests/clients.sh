@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The tests with real clients: llama.cpp's server, Claude Code and the SDKs of both APIs, through a built binary.
+# The tests with real clients and servers: llama.cpp's server, Claude Code, the SDKs of both APIs, and a certified
+# authorization server, with a built binary.
 #
 #   tests/clients.sh PATH_TO_BINARY
 #
@@ -169,6 +170,9 @@ step claude_code_native "${client[@]}" "${strict[@]}" "$python" "$scripts/claude
 own=("${client[@]}" PROGRAM="$binary" LOG_FOLDER="$work")
 step fallback_python "${own[@]}" "$python" "$scripts/fallback_python.py"
 step ways_python "${own[@]}" "$python" "$scripts/ways_python.py"
+# Not by its name: that may be a script of the Python package, which would leave Node behind when it is ended.
+start oidc "$(node -p process.execPath)" "$home/node/oidc_server.mjs"
+step auth_python "${own[@]}" OIDC_URL="$address" "$python" "$scripts/auth_python.py"
 
 start serve-demo "${gateway[@]}" "$binary" serve --demo --port 0
 step demo_python "${client[@]}" GATEWAY_URL="$address" "$python" "$scripts/demo_python.py"

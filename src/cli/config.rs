@@ -1,7 +1,7 @@
 //! `config`: shows and changes settings. What they mean is left to `crate::config`.
 
 use super::output::print;
-use crate::config::keys::{PATTERN_SETTINGS, SETTINGS, UPSTREAM_SETTINGS};
+use crate::config::keys::{AUTH_SETTINGS, PATTERN_SETTINGS, SETTINGS, UPSTREAM_SETTINGS};
 use crate::config::{self, Entry, Sources};
 use crate::error::{Error, ErrorKind, Result};
 use clap::{Args as ClapArgs, Subcommand};
@@ -170,7 +170,8 @@ fn settings_help() -> String {
     let once = SETTINGS.iter().chain(PATTERN_SETTINGS).map(|setting| (setting.name.to_owned(), setting.help));
     let upstream = UPSTREAM_SETTINGS.iter();
     let upstream = upstream.map(|setting| (format!("upstream.NAME.{}", setting.name), setting.help));
-    let rows: Vec<(String, &str)> = once.chain(upstream).collect();
+    let login = AUTH_SETTINGS.iter().map(|setting| (format!("auth.NAME.{}", setting.name), setting.help));
+    let rows: Vec<(String, &str)> = once.chain(login).chain(upstream).collect();
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let lines = rows.iter().map(|(name, help)| format!("\n  {name:width$}  {help}"));
     format!("Settings:{}", lines.collect::<String>())

@@ -1,22 +1,27 @@
 //! Arguments, dispatch and exit status.
 
+mod auth;
 mod chat;
 mod child;
 mod config;
 mod engines;
 mod exit;
 mod logging;
+mod logins;
 mod models;
 mod output;
+mod ports;
 mod serve;
 mod setup;
 mod signals;
 
+use crate::auth::refresh::settle;
 use crate::config::{Flags, Paths, Sources};
 use crate::error::Result;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,6 +60,8 @@ enum Command {
     Serve(serve::Args),
     /// Ask a model, or talk with it
     Chat(chat::Args),
+    /// Log in at providers, and look after keys and logins
+    Auth(auth::Args),
     /// List, try and explain models
     Models(models::Args),
     /// Show and change settings
@@ -81,19 +88,34 @@ pub fn run() -> ExitCode {
         requests: matches!(&cli.command, Command::Serve(args) if args.command.is_empty()),
     };
     logging::start(&wish);
-    match dispatch(cli, wish.color) {
+    let code = match dispatch(cli, wish.color) {
         Ok(code) => code,
         Err(error) => exit::of_error(&error, wish.color),
-    }
+    };
+    // Somebody who interrupts twice does not want to wait.
+    settle(if code == ExitCode::from(130) { LAST_WAIT } else { LONGEST_WAIT });
+    code
 }
+
+/// How long the end is put off for a refresh that is under way: its token would be lost.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// The same where somebody does not want to wait.
+const LAST_WAIT: Duration = Duration::from_millis(800);
 
 fn dispatch(cli: Cli, color: bool) -> Result<ExitCode> {
     let environment = |name: &str| std::env::var(name).ok();
     let paths = Paths::of_user(cli.config.as_deref(), &environment);
-    let sources = |flags: Flags| Sources { paths, environment: &environment, flags, presets: setup::presets };
+    let sources = |flags: Flags| Sources {
+        paths: paths.clone(),
+        environment: &environment,
+        flags,
+        presets: setup::presets,
+        stored: logins::stored,
+    };
     match cli.command {
         Command::Serve(args) => serve::run(args, sources),
         Command::Chat(args) => chat::run(args, sources, color).map(|()| ExitCode::SUCCESS),
+        Command::Auth(args) => auth::run(args, sources).map(|()| ExitCode::SUCCESS),
         Command::Models(args) => models::run(args, sources).map(|()| ExitCode::SUCCESS),
         Command::Config(args) => config::run(args, &sources(Flags::default())).map(|()| ExitCode::SUCCESS),
     }

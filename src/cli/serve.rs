@@ -9,6 +9,8 @@ use crate::config::{Config, Flags, Resolved, Sources, resolve};
 use crate::error::{Error, ErrorKind, Result};
 use crate::server::{self, Info};
 use clap::Args as ClapArgs;
+use futures_util::future::join_all;
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use tokio::sync::oneshot;
@@ -74,6 +76,11 @@ async fn serve(resolved: &Resolved, demo: bool, command: &[String]) -> Result<Ex
     let stopped = async {
         let _ = stopped.await;
     };
+    let tended = async {
+        join_all(core.sessions.iter().map(|session| session.tend())).await;
+        // Without a login there is nothing to look after, and that never ends either.
+        std::future::pending::<Infallible>().await
+    };
     let served = server::run(bound, core.gateway.clone(), config.server.clone(), info, stopped);
     if command.is_empty() {
         let banner = banner(&core, config, &url, demo);
@@ -88,6 +95,7 @@ async fn serve(resolved: &Resolved, demo: bool, command: &[String]) -> Result<Ex
         tokio::select! {
             served = served => served.map(|()| ExitCode::SUCCESS),
             code = announced => Ok(code),
+            never = tended => match never {},
         }
     } else {
         let model = core.gateway.default_model();
@@ -95,6 +103,7 @@ async fn serve(resolved: &Resolved, demo: bool, command: &[String]) -> Result<Ex
         tokio::select! {
             served = served => served.map(|()| ExitCode::SUCCESS),
             code = child::run(command, &environment, signals) => code,
+            never = tended => match never {},
         }
     }
 }
@@ -145,8 +154,8 @@ fn banner(core: &Core, config: &Config, url: &str, demo: bool) -> String {
     let upstreams = match upstreams.as_slice() {
         [_, ..] if demo => "demo (built in: honest answers, no model behind it)".to_owned(),
         names @ [_, ..] => names.join(", "),
-        [] => "none yet: set the key of a provider (ZAI_API_KEY, DEEPSEEK_API_KEY, …), use --demo,\n               \
-                 --upstream URL, or `iflow2api config set upstream.NAME.base_url URL`"
+        [] => "none yet: log in with `iflow2api auth`, set the key of a provider (ZAI_API_KEY, …),\n               \
+                 or use --upstream URL or --demo"
             .to_owned(),
     };
     format!(

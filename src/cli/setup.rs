@@ -1,14 +1,18 @@
 //! From settings to a gateway: what every subcommand that makes calls begins with.
 
+use super::logins;
 use super::output::say;
+use crate::auth::session::Session;
 use crate::config::{self, Config, Origin, Preset, Resolved, Rows};
 use crate::demo::{self, Demo};
 use crate::dialect::Prefix;
 use crate::error::{Error, ErrorKind, Result};
-use crate::gateway::{Gateway, History, HistoryMode, Lent, Mode, Patience, Rules, Settings, Shelf};
+use crate::gateway::{
+    Gateway, History, HistoryMode, Lent, Mode, Patience, Rules, Settings, Shelf, not_configured,
+};
 use crate::policy::circuit;
 use crate::policy::presets::Catalogue;
-use crate::policy::presets::rows::{Provider as Row, Status};
+use crate::policy::presets::rows::{Auth, Provider as Row, Status};
 use crate::policy::provider::Overrides;
 use crate::policy::retry::Policy;
 use crate::upstream::{Address, Clients, Manners, Proxy, Timeouts, Upstream, Way};
@@ -30,6 +34,8 @@ const FIRST_BYTE: &str = "timeout.first_byte";
 pub struct Core {
     /// What makes the calls.
     pub gateway: Arc<Gateway>,
+    /// What signs in calls, as far as it is stored and may have to be renewed.
+    pub sessions: Vec<Arc<Session>>,
     /// Kept alive for as long as calls may go there.
     _demo: Option<Demo>,
 }
@@ -60,10 +66,23 @@ pub fn warn(resolved: &Resolved) {
                 upstream.name
             ));
         }
-        if let Some(terms) = row.terms.filter(|_| is_first_time(resolved, &upstream.preset)) {
-            say(&format!("iflow2api: note: upstream `{}`: {terms}", upstream.name));
-        }
+        show_terms(resolved, &upstream.preset, &upstream.name);
     }
+}
+
+/// Says once what the users of a plan have agreed to.
+pub fn show_terms(resolved: &Resolved, preset: &str, upstream: &str) {
+    let terms =
+        catalogue(resolved.rows.as_ref()).and_then(|catalogue| catalogue.row(preset)).map(|row| row.terms);
+    if let Some(terms) = terms.ok().flatten().filter(|_| is_first_time(resolved, preset)) {
+        say(&format!("iflow2api: note: upstream `{upstream}`: {terms}"));
+    }
+}
+
+/// The preset whose keys begin as this one does, where those of its own provider do not.
+pub fn belongs_elsewhere(resolved: &Resolved, key: &str, own: &Row) -> Option<String> {
+    let catalogue = catalogue(resolved.rows.as_ref()).ok()?;
+    belongs_to(key, own, &catalogue).map(str::to_owned)
 }
 
 /// The preset whose keys begin as this one does, where those of its own provider do not.
@@ -102,6 +121,7 @@ pub fn presets(rows: Option<&Rows>) -> Result<Vec<Preset>> {
             alone: row.key_alone.unwrap_or(true),
             retired: row.status == Some(Status::Retired),
             local: row.status == Some(Status::Local),
+            login: row.login.is_some(),
         })
     });
     presets.collect()
@@ -119,7 +139,7 @@ pub fn presets_with(model: &str, resolved: &Resolved) -> Vec<String> {
 }
 
 /// The built-in rows, behind those of the configuration file.
-fn catalogue(rows: Option<&Rows>) -> Result<Cow<'static, Catalogue>> {
+pub fn catalogue(rows: Option<&Rows>) -> Result<Cow<'static, Catalogue>> {
     match rows {
         Some(rows) => Catalogue::with(&rows.text, &rows.source).map(Cow::Owned),
         None => Ok(Cow::Borrowed(Catalogue::built_in())),
@@ -148,6 +168,7 @@ pub async fn core(resolved: &Resolved, demo: bool) -> Result<Core> {
     for configured in first.into_iter().chain(rest) {
         upstreams.push(lent(configured, resolved, &catalogue, &mut clients)?);
     }
+    let sessions = upstreams.iter().filter_map(|lent: &Lent| lent.upstream.session().cloned()).collect();
     let default_model = match &demo {
         Some(_) => Some("demo-echo".to_owned()),
         None => config.default_model.clone(),
@@ -171,7 +192,18 @@ pub async fn core(resolved: &Resolved, demo: bool) -> Result<Core> {
             keep_turns: usize::try_from(config.context.keep_turns).unwrap_or(usize::MAX),
         },
     });
-    Ok(Core { gateway: Arc::new(gateway), _demo: demo })
+    Ok(Core { gateway: Arc::new(gateway), sessions, _demo: demo })
+}
+
+/// One upstream that is set up, alone.
+///
+/// # Errors
+/// As [`core`]; `NotConfigured` where there is none of that name.
+pub fn upstream(resolved: &Resolved, name: &str) -> Result<Upstream> {
+    let catalogue = catalogue(resolved.rows.as_ref())?;
+    let configured = resolved.config.upstreams.iter().find(|upstream| upstream.name == name);
+    let configured = configured.ok_or_else(not_configured)?;
+    lent(configured, resolved, &catalogue, &mut Clients::default()).map(|lent| lent.upstream)
 }
 
 /// One upstream as it is set up, with what its preset says of the rest.
@@ -196,22 +228,22 @@ fn lent(
         Error::new(ErrorKind::Usage, message)
             .with_hint(format!("set `upstream.{name}.base_url` or `upstream.{name}.preset`"))
     })?;
+    let way = way(configured);
+    let row = catalogue.row(&configured.preset)?;
+    let session = match &configured.key {
+        None if row.auth != Some(Auth::None) => logins::session(resolved, configured, &row, &way)?,
+        _ => None,
+    };
     let address = Address {
         name: name.clone(),
+        session,
         base_url,
         prefix_url: theirs(provider.prefix_url()),
         anthropic_base_url: native.map(|url| url.strip_suffix("/v1").unwrap_or(&url).to_owned()),
         key: configured.key.clone(),
         key_origin: configured.key_origin.clone(),
         headers: configured.headers.clone(),
-        way: Way {
-            proxy: match configured.proxy.as_deref() {
-                None | Some("env") => Proxy::Environment,
-                Some("none") => Proxy::None,
-                Some(url) => Proxy::Url(url.to_owned()),
-            },
-            ca_file: configured.ca_file.as_ref().map(PathBuf::from),
-        },
+        way,
     };
     let mut manners = manners(&resolved.config, Some(configured));
     let limits = provider.limits();
@@ -224,6 +256,18 @@ fn lent(
         models: configured.models.clone(),
         named_only: configured.named_only,
     })
+}
+
+/// The way that leads to an upstream.
+pub fn way(configured: &config::Upstream) -> Way {
+    Way {
+        proxy: match configured.proxy.as_deref() {
+            None | Some("env") => Proxy::Environment,
+            Some("none") => Proxy::None,
+            Some(url) => Proxy::Url(url.to_owned()),
+        },
+        ca_file: configured.ca_file.as_ref().map(PathBuf::from),
+    }
 }
 
 /// How an upstream is treated.

@@ -93,7 +93,9 @@ impl Reader<'_> {
                 (Place::Section, None) => {
                     return Err(usage(format!("{}: `{name}` must be a table", self.place(at)), None));
                 }
-                (Place::Once(_) | Place::Upstream(..), _) => self.setting(&name, item, at, layer)?,
+                (Place::Once(_) | Place::Upstream(..) | Place::Login(..), _) => {
+                    self.setting(&name, item, at, layer)?
+                }
             }
         }
         Ok(())
@@ -119,7 +121,7 @@ impl Reader<'_> {
 
     /// Refuses keys that a dotted name could not tell from something else.
     fn check_key(&self, table: &str, key: &str, offset: usize) -> Result<()> {
-        if table == "upstream" && !keys::is_upstream_name(key) {
+        if matches!(table, "upstream" | "auth") && !keys::is_upstream_name(key) {
             let message = format!("{}: {} cannot be an upstream's name", self.place(offset), quoted(key));
             return Err(usage(message, Some("a name is made of letters, digits, `-` and `_`".to_owned())));
         }

@@ -10,6 +10,11 @@ use std::path::Path;
 /// The last parts of the path of the file.
 pub(super) const FILE: &str = ".iflow/settings.json";
 
+/// The upstream that the file is about.
+pub(super) const UPSTREAM: &str = "iflow";
+
+/// What `selectedAuthType` says where the key of the file is meant, and no login.
+const BY_KEY: [&str; 3] = ["api-key", "api_key", OTHER];
 /// What `selectedAuthType` says of an endpoint that is not iFlow's.
 const OTHER: &str = "openai-compatible";
 /// The preset of such an endpoint.
@@ -23,20 +28,21 @@ struct Settings {
     selected_auth_type: Option<String>,
 }
 
-/// Reads the file, if it is there. A file with a fault is left out whole: a key that was meant for
+/// Reads the file, if it is there. `has_login` says that there is a login beside it. A file with a fault is left out whole: a key that was meant for
 /// another address must not go to the default one.
 pub(super) fn layer(
     path: &Path,
+    has_login: bool,
     environment: &dyn Fn(&str) -> Option<String>,
     warnings: &mut Vec<String>,
 ) -> Layer {
-    read(path, environment).unwrap_or_else(|fault| {
+    read(path, has_login, environment).unwrap_or_else(|fault| {
         warnings.push(format!("`{}` is left out: {fault}", path.display()));
         Layer::default()
     })
 }
 
-fn read(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Layer, String> {
+fn read(path: &Path, has_login: bool, environment: &dyn Fn(&str) -> Option<String>) -> Result<Layer, String> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Layer::default()),
@@ -49,10 +55,13 @@ fn read(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Lay
     })?;
     let mut layer = Layer::default();
     let is_other = settings.selected_auth_type.as_deref() == Some(OTHER) && settings.base_url.is_some();
+    // Beside a login the key in this file is a copy, which is not renewed with it.
+    let by_key = settings.selected_auth_type.as_deref().is_some_and(|kind| BY_KEY.contains(&kind));
+    let api_key = settings.api_key.filter(|_| by_key || !has_login);
     let preset = is_other.then(|| GENERIC_PRESET.to_owned());
     for (name, member, text) in [
         ("upstream.iflow.base_url", "baseUrl", settings.base_url),
-        ("upstream.iflow.key", "apiKey", settings.api_key),
+        ("upstream.iflow.key", "apiKey", api_key),
         ("upstream.iflow.preset", "selectedAuthType", preset),
     ] {
         let Some(text) = text.filter(|text| !text.trim().is_empty()) else { continue };

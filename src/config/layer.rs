@@ -2,7 +2,7 @@
 //! when they were read, so an error names the source that made it.
 
 use super::Flags;
-use super::keys::{self, API_KEY_VARIABLE, BASE_URL_VARIABLE, Place, SETTINGS};
+use super::keys::{self, API_KEY_VARIABLE, AUTH_SETTINGS, BASE_URL_VARIABLE, Place, SETTINGS};
 use super::value::{Fault, Value};
 use crate::error::{Error, ErrorKind, Result};
 use std::fmt;
@@ -80,7 +80,11 @@ impl Layer {
     }
 
     /// What the environment says; an empty variable counts as one that is not set.
-    pub(super) fn of_environment(environment: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
+    /// Of logins only those of these names can be looked for.
+    pub(super) fn of_environment(
+        environment: &dyn Fn(&str) -> Option<String>,
+        logins: &[&str],
+    ) -> Result<Self> {
         let mut layer = Self::default();
         let mut read = |name: &str, variable: &str| match present(environment, variable) {
             Some(text) => layer
@@ -90,6 +94,11 @@ impl Layer {
         };
         for setting in SETTINGS {
             read(setting.name, &setting.variable())?;
+        }
+        for login in logins {
+            for setting in AUTH_SETTINGS {
+                read(&format!("auth.{login}.{}", setting.name), &setting.variable_of(login))?;
+            }
         }
         if present(environment, BASE_URL_VARIABLE).is_some() {
             read("upstream.env.base_url", BASE_URL_VARIABLE)?;
@@ -152,6 +161,18 @@ impl Layer {
         if !self.upstreams.iter().any(|name| name == upstream) {
             self.upstreams.push(upstream.to_owned());
         }
+    }
+
+    /// The logins about which something is said.
+    pub(super) fn logins(&self) -> Vec<&str> {
+        let names = self.given.iter().filter_map(|given| match keys::place(&given.name) {
+            Some(Place::Login(login, _)) => Some(login),
+            Some(Place::Section | Place::Once(_) | Place::Upstream(..)) | None => None,
+        });
+        let mut names: Vec<&str> = names.collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// The upstreams, in the order in which they were first named.

@@ -9,6 +9,7 @@ mod iflow;
 pub mod keys;
 mod layer;
 mod paths;
+mod settings;
 mod show;
 mod units;
 mod upstreams;
@@ -24,7 +25,7 @@ pub use write::{set, unset};
 
 use crate::error::Result;
 use crate::secret::Secret;
-use keys::{API_KEY_VARIABLE, BASE_URL_VARIABLE, PATTERN_SETTINGS, SETTINGS, Setting};
+use keys::{API_KEY_VARIABLE, AuthTable, BASE_URL_VARIABLE, PATTERN_SETTINGS, SETTINGS, Setting};
 use layer::{Layer, present};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -46,6 +47,8 @@ pub struct Config {
     pub context: Context,
     /// How long each wait may be.
     pub timeout: Timeouts,
+    /// How one logs in at upstreams.
+    pub auth: Auth,
     /// Those of the file in its order, then `env`, `iflow`, `flag`, the default one if it is nothing but the
     /// name of a preset, and those that a key in the environment sets up.
     pub upstreams: Vec<Upstream>,
@@ -128,6 +131,23 @@ pub struct Retry {
     pub budget: u32,
 }
 
+/// How one logs in at upstreams.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Auth {
+    /// How long before its end a login is renewed.
+    pub refresh_before: Duration,
+    /// What is said of the login at each upstream, by its name.
+    pub logins: Vec<(String, AuthTable)>,
+}
+
+impl Auth {
+    /// What is said of the login at one upstream.
+    pub fn of(&self, upstream: &str) -> AuthTable {
+        let found = self.logins.iter().find(|(name, _)| name == upstream);
+        found.map(|(_, table)| table.clone()).unwrap_or_default()
+    }
+}
+
 /// How long each wait may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timeouts {
@@ -170,6 +190,7 @@ impl Config {
                 hold: Duration::ZERO,
                 ping: Duration::ZERO,
             },
+            auth: Auth { refresh_before: Duration::ZERO, logins: Vec::new() },
             upstreams: Vec::new(),
             default_upstream: None,
             default_model: None,
@@ -215,6 +236,19 @@ pub struct Sources<'a> {
     pub flags: Flags,
     /// Reads the presets there are: the built-in ones, and those of the rows in this file, if it has any.
     pub presets: fn(Option<&Rows>) -> Result<Vec<Preset>>,
+    /// Lists the keys and logins that are stored, and what is worth a warning about them.
+    pub stored: fn(&Paths) -> (Vec<Stored>, Vec<String>),
+}
+
+/// A key or a login that is stored for an upstream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The upstream's name.
+    pub upstream: String,
+    /// What calls are signed in with now.
+    pub key: Option<Secret>,
+    /// The file.
+    pub path: PathBuf,
 }
 
 /// The configuration file, where it holds rows of the catalogue of providers and models.
@@ -235,6 +269,16 @@ impl fmt::Debug for Sources<'_> {
     }
 }
 
+/// Whether a name can be an upstream's or an account's: letters, digits, `-` and `_`.
+pub fn is_name(text: &str) -> bool {
+    keys::is_upstream_name(text)
+}
+
+/// A text of somebody else's for a message: on one line, and not endless.
+pub fn shown(text: &str) -> String {
+    value::quoted(text).trim_matches('`').to_owned()
+}
+
 /// The configuration, where each of its values comes from, and what is worth a warning.
 #[derive(Debug, Clone)]
 pub struct Resolved {
@@ -246,6 +290,8 @@ pub struct Resolved {
     pub rows: Option<Rows>,
     /// The folder in which model lists are kept, if there is a place for it.
     pub models_folder: Option<PathBuf>,
+    /// Where the files are.
+    pub paths: Paths,
     layer: Layer,
 }
 
@@ -263,8 +309,13 @@ impl Resolved {
 /// the place in the file, the variable or the flag.
 pub fn resolve(sources: &Sources<'_>) -> Result<Resolved> {
     let mut warnings = Vec::new();
+    let (stored, about_stored) = (sources.stored)(&sources.paths);
+    warnings.extend(about_stored);
     let foreign = match sources.paths.iflow_settings() {
-        Some(path) => iflow::layer(path, sources.environment, &mut warnings),
+        Some(path) => {
+            let has_login = stored.iter().any(|stored| stored.upstream == iflow::UPSTREAM);
+            iflow::layer(path, has_login, sources.environment, &mut warnings)
+        }
         None => Layer::default(),
     };
     let file = match sources.paths.to_read() {
@@ -278,7 +329,10 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Resolved> {
         None => None,
     };
     let presets = (sources.presets)(rows.as_ref())?;
-    let environment = Layer::of_environment(sources.environment)?;
+    let logins = presets.iter().filter(|preset| preset.login).map(|preset| preset.name.as_str());
+    let logins: Vec<&str> =
+        logins.chain(file.upstreams().iter().map(String::as_str)).chain(file.logins()).collect();
+    let environment = Layer::of_environment(sources.environment, &logins)?;
     let flags = Layer::of_flags(&sources.flags)?;
 
     let mut layer = Layer::defaults()?;
@@ -304,11 +358,17 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Resolved> {
         targets.chain(others.into_iter().flatten()).map(String::as_str).collect()
     };
     let described = sources.flags.described.as_deref();
-    let keys = upstreams::Keys { presets: &presets, environment: sources.environment, named, described };
+    let keys = upstreams::Keys {
+        presets: &presets,
+        environment: sources.environment,
+        stored: &stored,
+        named,
+        described,
+    };
     config.upstreams = upstreams::build(&mut layer, &keys, &mut warnings)?;
     upstreams::settle_default(&mut config);
     let models_folder = sources.paths.models().map(Path::to_path_buf);
-    Ok(Resolved { config, warnings, rows, models_folder, layer })
+    Ok(Resolved { config, warnings, rows, models_folder, paths: sources.paths.clone(), layer })
 }
 
 /// Puts what a layer says into the settings that stand once, or once for each pattern.
@@ -324,6 +384,16 @@ fn fill(layer: &Layer) -> Result<Config> {
     for setting in PATTERN_SETTINGS {
         let table = setting.name.trim_end_matches("PATTERN");
         layer.below(table).try_for_each(|given| store(setting, given))?;
+    }
+    for login in layer.logins() {
+        let mut table = AuthTable::default();
+        for given in layer.below(&format!("auth.{login}.")) {
+            if let Some(keys::Place::Login(_, setting)) = keys::place(&given.name) {
+                let stored = setting.field.store(&mut table, &given.name, given.value.clone());
+                stored.map_err(|fault| fault.about(&format!("`{}`", given.name)))?;
+            }
+        }
+        config.auth.logins.push((login.to_owned(), table));
     }
     Ok(config)
 }

@@ -10,6 +10,7 @@ pub struct Paths {
     config: Option<PathBuf>,
     named: bool,
     iflow_settings: Option<PathBuf>,
+    iflow_login: Option<PathBuf>,
     models: Option<PathBuf>,
 }
 
@@ -20,6 +21,7 @@ impl Paths {
             config: config_directory.map(|directory| directory.join("iflow2api").join("config.toml")),
             named: false,
             iflow_settings: home.map(|home| home.join(".iflow").join("settings.json")),
+            iflow_login: home.map(|home| home.join(".iflow").join("oauth_creds.json")),
             models: None,
         }
     }
@@ -62,6 +64,16 @@ impl Paths {
     /// The folder in which model lists are kept, if there is a place for it. Only a cache.
     pub fn models(&self) -> Option<&Path> {
         self.models.as_deref()
+    }
+
+    /// Where keys and logins are kept, if there is a place for them: beside the configuration.
+    pub fn credentials(&self) -> Option<PathBuf> {
+        self.config.as_ref().map(|config| config.with_file_name("credentials.json"))
+    }
+
+    /// The login of iFlow's clients, which is read and written.
+    pub fn iflow_login(&self) -> Option<&Path> {
+        self.iflow_login.as_deref()
     }
 
     /// The settings of the iFlow CLI, which are read and never written.

@@ -1,7 +1,7 @@
 //! The settings in force, with the origin of each. Printing is left to the caller.
 
 use super::Resolved;
-use super::keys::{self, PATTERN_SETTINGS, Place, SETTINGS, UPSTREAM_SETTINGS};
+use super::keys::{self, AUTH_SETTINGS, PATTERN_SETTINGS, Place, SETTINGS, UPSTREAM_SETTINGS};
 use super::layer::{Origin, usage};
 use super::value::{Value, quoted};
 use crate::error::Result;
@@ -24,6 +24,12 @@ pub fn show(resolved: &Resolved) -> Vec<Entry> {
     for setting in PATTERN_SETTINGS {
         let table = setting.name.trim_end_matches("PATTERN");
         entries.extend(resolved.layer.below(table).map(|given| entry(resolved, &given.name)));
+    }
+    for (name, _) in &resolved.config.auth.logins {
+        for setting in AUTH_SETTINGS {
+            let given = resolved.layer.get(&format!("auth.{name}.{}", setting.name));
+            entries.extend(given.map(|given| entry(resolved, &given.name)));
+        }
     }
     for upstream in resolved.config.upstreams.iter().filter(|upstream| !upstream.named_only) {
         let table = format!("upstream.{}", upstream.name);
@@ -58,7 +64,7 @@ pub fn get(resolved: &Resolved, name: &str) -> Result<Entry> {
             let hint = near::hint(upstream, names.by_ref());
             Err(usage(format!("no upstream {} is set up", quoted(upstream)), hint))
         }
-        Place::Once(_) => Ok(entry(resolved, name)),
+        Place::Once(_) | Place::Login(..) => Ok(entry(resolved, name)),
     }
 }
 

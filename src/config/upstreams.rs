@@ -3,7 +3,7 @@
 use super::keys::{BASE_URL_VARIABLE, UpstreamTable};
 use super::layer::{Layer, Origin, present, usage};
 use super::value::{Value, quoted};
-use super::{Config, iflow, keys};
+use super::{Config, Stored, iflow, keys};
 use crate::error::Result;
 use crate::secret::Secret;
 
@@ -24,12 +24,16 @@ pub struct Preset {
     pub retired: bool,
     /// Whether it runs on the user's own machine, where it needs no key.
     pub local: bool,
+    /// Whether one can log in there.
+    pub login: bool,
 }
 
 /// Where keys are looked for that no setting names.
 pub(super) struct Keys<'a> {
     pub(super) presets: &'a [Preset],
     pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
+    /// The keys and logins that are stored.
+    pub(super) stored: &'a [Stored],
     /// The models that settings and flags name.
     pub(super) named: Vec<&'a str>,
     /// A model that is only talked about.
@@ -69,8 +73,10 @@ pub struct Upstream {
     pub base_url: Option<String>,
     /// Whether a user said where that is, and so the preset's other addresses are not meant.
     pub elsewhere: bool,
-    /// The key, wherever it was; `None` leaves it to the stored login.
+    /// The key, wherever it was; `None` leaves it to what is stored.
     pub key: Option<Secret>,
+    /// Whether a key or a login is stored for it, and used.
+    pub stored: bool,
     /// The variable that the key comes from, if it does, for messages.
     pub key_origin: Option<String>,
     /// Whether only a call that names it goes to it: the key in the environment is another preset's as well.
@@ -119,7 +125,8 @@ pub(super) fn choose_default(config: &mut Config, layer: &mut Layer, file: &Laye
 /// The last resort: the first that a key sets up.
 pub(super) fn settle_default(config: &mut Config) {
     if config.default_upstream.is_none() {
-        let has_key = |upstream: &&Upstream| upstream.key.is_some() && !upstream.named_only;
+        let has_key =
+            |upstream: &&Upstream| (upstream.key.is_some() || upstream.stored) && !upstream.named_only;
         config.default_upstream = config.upstreams.iter().find(has_key).map(|upstream| upstream.name.clone());
     }
 }
@@ -132,10 +139,19 @@ pub(super) fn build(layer: &mut Layer, keys: &Keys<'_>, warnings: &mut Vec<Strin
     for name in declared {
         built.push(build_one(name, layer, keys, warnings)?);
     }
-    let mut used: Vec<String> = built.iter().filter_map(|upstream| upstream.key_origin.clone()).collect();
     let mut added = Vec::new();
+    // What somebody has logged in at goes before what happens to be in the environment.
+    for stored in keys.stored {
+        let Some(preset) = keys.preset(&stored.upstream) else { continue };
+        if !built.iter().any(|upstream| upstream.name == preset.name) {
+            layer.declare(&preset.name);
+            added.push((preset.retired, build_one(preset.name.clone(), layer, keys, warnings)?));
+        }
+    }
+    let mut used: Vec<String> = built.iter().filter_map(|upstream| upstream.key_origin.clone()).collect();
     for preset in keys.presets.iter().filter(|preset| preset.alone) {
-        if built.iter().any(|upstream| upstream.name == preset.name) {
+        let mut others = built.iter().chain(added.iter().map(|(_, upstream)| upstream));
+        if others.any(|upstream| upstream.name == preset.name) {
             continue;
         }
         let Some((variable, _)) = keys.of_preset(preset) else { continue };
@@ -177,7 +193,7 @@ fn build_one(
 ) -> Result<Upstream> {
     let mut table = table_of(&name, layer)?;
     let preset = preset_of(&name, &table, layer, keys)?;
-    find_key(&name, &mut table, &preset, layer, keys, warnings);
+    let stored = find_key(&name, &mut table, &preset, layer, keys, warnings);
     let elsewhere = table.base_url.is_some();
     let base_url = table.base_url.or_else(|| {
         let base_url = preset.base_url.clone()?;
@@ -195,6 +211,7 @@ fn build_one(
         base_url,
         elsewhere,
         key: table.key,
+        stored,
         named_only: false,
         headers: table.headers,
         models: table.models,
@@ -230,7 +247,8 @@ fn preset_of(name: &str, table: &UpstreamTable, layer: &mut Layer, keys: &Keys<'
     }
 }
 
-/// Looks for the key in the variable that is named for it, or else in those of the preset.
+/// Looks for the key in the variable that is named for it, or else in those of the preset, and last among what is
+/// stored; whether it is there.
 fn find_key(
     name: &str,
     table: &mut UpstreamTable,
@@ -238,9 +256,9 @@ fn find_key(
     layer: &mut Layer,
     keys: &Keys<'_>,
     warnings: &mut Vec<String>,
-) {
+) -> bool {
     if table.key.is_some() {
-        return;
+        return false;
     }
     let found = match &table.key_env {
         Some(variable) => {
@@ -261,7 +279,14 @@ fn find_key(
         let value = Value::Secret(key.clone());
         layer.put(&format!("upstream.{name}.key"), value, Origin::Environment(variable));
         table.key = Some(key);
+        return false;
     }
+    let Some(stored) = keys.stored.iter().find(|stored| stored.upstream == name) else { return false };
+    if let Some(key) = &stored.key {
+        let origin = Origin::File(stored.path.clone());
+        layer.put(&format!("upstream.{name}.key"), Value::Secret(key.clone()), origin);
+    }
+    true
 }
 
 fn table_of(upstream: &str, layer: &Layer) -> Result<UpstreamTable> {

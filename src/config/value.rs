@@ -121,6 +121,8 @@ pub enum Field<T> {
     Name(fn(&mut T) -> &mut Option<String>),
     /// An http or https address; see [`base_url::normalise`].
     BaseUrl(fn(&mut T) -> &mut Option<String>),
+    /// An http or https address, kept as it was written.
+    Url(fn(&mut T) -> &mut Option<String>),
     /// A key or token.
     Secret(fn(&mut T) -> &mut Option<Secret>),
     /// Keys or tokens.
@@ -162,6 +164,7 @@ impl<T> Field<T> {
             Self::Text(_) => "text",
             Self::Name(_) => "upstream",
             Self::BaseUrl(_) => "base URL",
+            Self::Url(_) => "address",
             Self::Secret(_) => "secret",
             Self::Secrets(_) => "list of secrets",
             Self::List(_) => "list",
@@ -195,6 +198,7 @@ impl<T> Field<T> {
             Self::Text(_)
             | Self::Name(_)
             | Self::BaseUrl(_)
+            | Self::Url(_)
             | Self::Secret(_)
             | Self::Headers(_)
             | Self::Address(_)
@@ -213,6 +217,7 @@ impl<T> Field<T> {
             (Self::Text(field), Value::Text(text)) => keep(field(target), present(text)?),
             (Self::Name(field), Value::Text(text)) => keep(field(target), upstream_name(text)?),
             (Self::BaseUrl(field), Value::Text(text)) => keep(field(target), base_url::check(&text)?),
+            (Self::Url(field), Value::Text(text)) => keep(field(target), web_address(text)?),
             (Self::Secret(field), Value::Secret(secret)) => {
                 *field(target) = Some(secret.clone());
                 Ok(Value::Secret(secret))
@@ -294,6 +299,7 @@ impl<T> Field<T> {
             Self::Text(_)
             | Self::Name(_)
             | Self::BaseUrl(_)
+            | Self::Url(_)
             | Self::Secret(_)
             | Self::Headers(_)
             | Self::Choice(..)
@@ -318,6 +324,17 @@ fn one_of(text: &str, among: &[&str]) -> Result<String, Fault> {
     }
     let all: Vec<String> = among.iter().map(|word| format!("`{word}`")).collect();
     Err(Fault::new(format!("must be one of {}, not {}", all.join(", "), quoted(text))))
+}
+
+/// An address of the web.
+fn web_address(text: String) -> Result<String, Fault> {
+    let text = present(text)?;
+    let is_web =
+        url::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if is_web {
+        return Ok(text);
+    }
+    Err(Fault::new(format!("must be an http or https address, not {}", quoted(&text))))
 }
 
 /// A proxy that a client can go through. Its password is no secret here: it stands in the file in the open.

@@ -4,8 +4,9 @@ use super::keys::{self, Place};
 use super::value::Value;
 use super::{file, layer};
 use crate::error::{Error, ErrorKind, Result};
+use crate::private;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike};
 
@@ -135,18 +136,7 @@ fn remove(table: &mut dyn TableLike, parts: &[&str]) -> bool {
 
 /// Writes a file that is at any moment either the old or the new one, and only its owner's to read.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let path = target_of(path)?;
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    make_directory(directory)?;
-    // `tempfile` creates with mode 0600 where there are modes.
-    let mut temporary = tempfile::Builder::new().prefix(".config.").suffix(".tmp").tempfile_in(directory)?;
-    temporary.write_all(text.as_bytes())?;
-    temporary.as_file().sync_all()?;
-    temporary.persist(&path).map_err(|error| error.error)?;
-    sync_directory(directory)
+    private::replace(&target_of(path)?, text.as_bytes())
 }
 
 /// The file behind a symbolic link, which may not be there yet: many keep their settings elsewhere
@@ -159,26 +149,4 @@ fn target_of(path: &Path) -> io::Result<PathBuf> {
         path = path.parent().unwrap_or(Path::new("")).join(link);
     }
     Err(io::Error::other("too many symbolic links"))
-}
-
-#[cfg(unix)]
-fn make_directory(directory: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
-}
-
-#[cfg(not(unix))]
-fn make_directory(directory: &Path) -> io::Result<()> {
-    fs::create_dir_all(directory)
-}
-
-/// Makes the rename itself survive a crash.
-#[cfg(unix)]
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    fs::File::open(directory)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_directory(_: &Path) -> io::Result<()> {
-    Ok(())
 }

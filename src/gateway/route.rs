@@ -99,8 +99,8 @@ impl<T> Names<T> {
 /// There is nowhere to send a call to.
 pub fn not_configured() -> Error {
     Error::new(ErrorKind::NotConfigured, "no upstream is set up").with_hint(
-        "set the key of a provider, such as ZAI_API_KEY, start with --upstream URL or --demo, \
-         or run `iflow2api config set upstream.NAME.base_url URL`",
+        "`iflow2api auth` logs in at a provider; or set its key, such as ZAI_API_KEY, or start with --upstream URL \
+         or --demo",
     )
 }
 

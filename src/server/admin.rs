@@ -23,7 +23,8 @@ pub fn page(state: &State, models: &[ModelEntry]) -> String {
         state.gateway.upstreams().map(|name| format!("<code>{}</code>", escape(name))).collect();
     let upstreams = match names.as_slice() {
         [_, ..] => names.join(", "),
-        [] => "none yet: start with <code>--upstream URL</code> or <code>--demo</code>, set \
+        [] => "none yet: log in with <code>iflow2api auth</code>, start with <code>--upstream URL</code> or \
+            <code>--demo</code>, set \
             <code>IFLOW2API_BASE_URL</code> and <code>IFLOW2API_API_KEY</code>, or run \
             <code>iflow2api config set upstream.NAME.base_url URL</code>"
             .to_owned(),

@@ -2,10 +2,12 @@
 
 use super::client::Way;
 use super::sign::Signer;
+use crate::auth::session::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::presets::rows::Auth;
 use crate::secret::Secret;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// The version of the Anthropic API, which its upstreams insist on and some callers leave out
@@ -24,8 +26,10 @@ pub struct Address {
     pub prefix_url: Option<String>,
     /// Where it speaks the Anthropic API, where calls of that API are passed on as they are.
     pub anthropic_base_url: Option<String>,
-    /// The key, where it takes one.
+    /// The key, where it takes one that is set.
     pub key: Option<Secret>,
+    /// What is stored for it, where no key is set.
+    pub session: Option<Arc<Session>>,
     /// Where that key comes from, for messages: a setting or a variable.
     pub key_origin: Option<String>,
     /// Headers of the user's own.
@@ -37,11 +41,12 @@ pub struct Address {
 /// The headers of requests to one wire of a provider.
 pub struct Headers {
     fixed: HeaderMap,
+    auth: Auth,
     signer: Option<Signer>,
 }
 
 impl Headers {
-    /// The headers for a key that is shown in this way; those that the user sets win.
+    /// The headers, with a key that is shown in this way; those that the user sets win.
     ///
     /// # Errors
     /// `Usage` where a header or the key cannot be sent.
@@ -69,28 +74,30 @@ impl Headers {
                 fixed.entry(header).or_insert(value);
             }
         }
-        if let Some(key) = &address.key {
-            let (header, value) = match auth {
-                Auth::Bearer | Auth::Optional => (AUTHORIZATION, format!("Bearer {}", key.expose())),
-                Auth::Raw => (AUTHORIZATION, key.expose().to_owned()),
-                Auth::XApiKey => (HeaderName::from_static("x-api-key"), key.expose().to_owned()),
-                Auth::None => return Ok(Self { fixed, signer }),
-            };
-            let Some(value) = sensitive(&value) else {
-                return Err(Error::new(
-                    ErrorKind::Usage,
-                    format!("the key of upstream `{name}` has a character that no header can carry"),
-                ));
-            };
-            fixed.entry(header).or_insert(value);
+        if address.key.as_ref().is_some_and(|key| sensitive(key.expose()).is_none()) {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("the key of upstream `{name}` has a character that no header can carry"),
+            ));
         }
-        Ok(Self { fixed, signer })
+        Ok(Self { fixed, auth, signer })
     }
 
-    /// The headers of a request that is sent now.
-    pub fn now(&self) -> HeaderMap {
+    /// The headers of a request that is sent now, signed in with this key.
+    pub fn now(&self, key: Option<&Secret>) -> HeaderMap {
         let mut headers = self.fixed.clone();
-        for (name, value) in self.signer.iter().flat_map(|signer| signer.headers(SystemTime::now())) {
+        if let Some(key) = key.map(Secret::expose) {
+            let shown = match self.auth {
+                Auth::Bearer | Auth::Optional => Some((AUTHORIZATION, sensitive(&format!("Bearer {key}")))),
+                Auth::Raw => Some((AUTHORIZATION, sensitive(key))),
+                Auth::XApiKey => Some((HeaderName::from_static("x-api-key"), sensitive(key))),
+                Auth::None => None,
+            };
+            if let Some((header, Some(value))) = shown {
+                headers.entry(header).or_insert(value);
+            }
+        }
+        for (name, value) in self.signer.iter().flat_map(|signer| signer.headers(key, SystemTime::now())) {
             if let Ok(value) = HeaderValue::try_from(value) {
                 headers.entry(name).or_insert(value);
             }
@@ -99,8 +106,8 @@ impl Headers {
     }
 
     /// The same for the Anthropic API, with what the caller says of it. What is set for the upstream wins.
-    pub fn with_callers(&self, callers: &HeaderMap) -> HeaderMap {
-        let mut headers = self.now();
+    pub fn with_callers(&self, key: Option<&Secret>, callers: &HeaderMap) -> HeaderMap {
+        let mut headers = self.now(key);
         for name in callers.keys().filter(|name| !self.fixed.contains_key(*name)) {
             for value in callers.get_all(name) {
                 headers.append(name, value.clone());

@@ -1,5 +1,6 @@
 //! The provider: one HTTP request out, one answer in. Which provider, and what is said, is decided above.
 
+use crate::auth::session::Session;
 use crate::error::{Error, Result};
 use crate::policy;
 use crate::policy::assemble::Assembler;
@@ -30,6 +31,7 @@ mod frames;
 mod manners;
 mod rest;
 mod sign;
+mod signed_in;
 pub mod silence;
 mod told;
 
@@ -63,6 +65,7 @@ pub struct Upstream {
     base_url: String,
     prefix_url: Option<String>,
     key: Option<Secret>,
+    session: Option<Arc<Session>>,
     key_origin: Option<String>,
     headers: Headers,
     anthropic: Option<Native>,
@@ -128,8 +131,7 @@ impl Upstream {
     ) -> Result<Self> {
         let Manners { timeouts, retry, circuit, max_concurrent, max_queue } = manners;
         let preset: Vec<(&str, &str)> = provider.headers().collect();
-        let key = address.key.as_ref().map(Secret::expose);
-        let signer = provider.has(Quirk::IflowSign).then(|| Signer::new(key));
+        let signer = provider.has(Quirk::IflowSign).then(Signer::default);
         let headers = Headers::new(&address, provider.auth(), &preset, signer)?;
         let anthropic = match &address.anthropic_base_url {
             Some(url) => {
@@ -140,13 +142,14 @@ impl Upstream {
             None => None,
         };
         let client = clients.get(&address.name, &address.base_url, &address.way, timeouts.connect)?;
-        let Address { name, base_url, prefix_url, key, key_origin, .. } = address;
+        let Address { name, base_url, prefix_url, key, session, key_origin, .. } = address;
         Ok(Self {
             judge: Judge::new(&name, Arc::clone(&provider.errors), SystemTime::now),
             name,
             base_url,
             prefix_url,
             key,
+            session,
             key_origin,
             headers,
             anthropic,
@@ -220,17 +223,19 @@ impl Upstream {
     /// What the provider's refusal means, `Unreachable`, `TimedOut`, or `BadAnswer` where the
     /// stream ends before it began; the last of these, where it was asked again.
     pub async fn stream(&self, ask: Ask<'_>) -> Result<Answered<FrameStream>> {
-        let opened = self.attempts.run(&self.name, ask.model, ask.retried, || self.open(&ask)).await;
+        let ask = &ask;
+        let attempt = || self.signed_in(move |key| async move { self.open(ask, key.as_ref()).await });
+        let opened = self.attempts.run(&self.name, ask.model, ask.retried, attempt).await;
         self.rest.end(opened.as_ref().err());
         opened
     }
 
     /// One try. Where the frames are ours to read, an error in the first one still has a status to
     /// answer with (C07).
-    async fn open(&self, ask: &Ask<'_>) -> Result<Answered<FrameStream>> {
+    async fn open(&self, ask: &Ask<'_>, key: Option<&Secret>) -> Result<Answered<FrameStream>> {
         let limit = self.timeouts.first_byte;
         let opened = async {
-            let response = self.post(ask).await?;
+            let response = self.post(ask, key).await?;
             let limits = self.limits(&response);
             let mut frames = self.frames(response);
             let first = frames.next().await.unwrap_or_else(|| Err(policy::failure::empty(&self.name)))?;
@@ -264,8 +269,9 @@ impl Upstream {
     /// As [`Upstream::stream`], and what `read` says.
     pub async fn complete<T>(&self, ask: Ask<'_>, read: impl Fn(Bytes) -> Result<T>) -> Result<Answered<T>> {
         let limit = self.timeouts.first_byte;
-        let attempt = async || {
-            let response = tokio::time::timeout(limit, self.post(&ask)).await;
+        let (ask, read) = (&ask, &read);
+        let attempt = move |key: Option<Secret>| async move {
+            let response = tokio::time::timeout(limit, self.post(ask, key.as_ref())).await;
             let response = response.map_err(|_| self.silent(limit))??;
             let limits = self.limits(&response);
             let body = if ask.assembled {
@@ -277,7 +283,9 @@ impl Upstream {
                 if self.provider.has(Quirk::IflowUnwrap) { unwrap(&body).unwrap_or(body) } else { body };
             Ok(Answered { body: read(body)?, limits })
         };
-        let attempt = || async { attempt().await.map_err(|error| self.failed(error)) };
+        let attempt = || {
+            self.signed_in(move |key| async move { attempt(key).await.map_err(|error| self.failed(error)) })
+        };
         let completed = self.attempts.run(&self.name, ask.model, ask.retried, attempt).await;
         self.rest.end(completed.as_ref().err());
         completed
@@ -317,22 +325,16 @@ impl Upstream {
     /// # Errors
     /// As [`Upstream::stream`].
     pub async fn models(&self, limit: Duration) -> Result<Bytes> {
-        let listed = async {
-            let request = self.client.get(format!("{}/models", self.base_url)).headers(self.headers.now());
-            let response = request.send().await.map_err(|error| failure::of_transport(&self.name, error))?;
-            self.read_whole(self.accepted(response).await?).await
-        };
-        let listed = tokio::time::timeout(limit, listed).await.map_err(|_| self.silent(limit))?;
-        listed.map_err(|error| self.told(error))
+        self.get("/models", limit).await
     }
 
-    async fn post(&self, ask: &Ask<'_>) -> Result<reqwest::Response> {
+    async fn post(&self, ask: &Ask<'_>, key: Option<&Secret>) -> Result<reqwest::Response> {
         let (address, headers, client) = match (ask.wire, &self.anthropic) {
             (Wire::Anthropic(callers), Some(native)) => {
                 let address = format!("{}{}", native.base_url, ask.path);
-                (address, native.headers.with_callers(callers), &native.client)
+                (address, native.headers.with_callers(key, callers), &native.client)
             }
-            _ => (self.url(ask.path), self.headers.now(), &self.client),
+            _ => (self.url(ask.path), self.headers.now(key), &self.client),
         };
         let request = client
             .post(address)

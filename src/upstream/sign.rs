@@ -4,30 +4,32 @@
 //! clients of 2026-02, as nobody can ask the service any more.
 
 use super::client::USER_AGENT;
+use crate::secret::Secret;
 use aws_lc_rs::hmac;
 use data_encoding::HEXLOWER;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Signs the requests of one session: this process's calls to one upstream.
 pub struct Signer {
-    key: Option<hmac::Key>,
     session: String,
 }
 
-impl Signer {
-    /// A session of its own; without a key there is nothing to sign with.
-    pub fn new(key: Option<&str>) -> Self {
-        let key = key.map(|key| hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()));
-        Self { key, session: format!("session-{}", uuid(fastrand::u128(..))) }
+impl Default for Signer {
+    /// A session of its own.
+    fn default() -> Self {
+        Self { session: format!("session-{}", uuid(fastrand::u128(..))) }
     }
+}
 
-    /// The headers of a request that is sent now.
-    pub fn headers(&self, now: SystemTime) -> Vec<(&'static str, String)> {
+impl Signer {
+    /// The headers of a request that is sent now; without a key there is nothing to sign with.
+    pub fn headers(&self, key: Option<&Secret>, now: SystemTime) -> Vec<(&'static str, String)> {
         let mut headers = vec![("session-id", self.session.clone())];
-        if let Some(key) = &self.key {
+        if let Some(key) = key {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes());
             let milliseconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
             let message = format!("{USER_AGENT}:{}:{milliseconds}", self.session);
-            let tag = hmac::sign(key, message.as_bytes());
+            let tag = hmac::sign(&key, message.as_bytes());
             headers.push(("x-iflow-timestamp", milliseconds.to_string()));
             headers.push(("x-iflow-signature", HEXLOWER.encode(tag.as_ref())));
         }
@@ -56,11 +58,9 @@ mod tests {
 
     #[test]
     fn a_signature_is_that_of_a_known_answer() {
-        let signer = Signer {
-            key: Some(hmac::Key::new(hmac::HMAC_SHA256, b"sk-test")),
-            session: "session-1".to_owned(),
-        };
-        let headers = signer.headers(UNIX_EPOCH + Duration::from_millis(1_700_000_000_123));
+        let signer = Signer { session: "session-1".to_owned() };
+        let key = Secret::new("sk-test");
+        let headers = signer.headers(Some(&key), UNIX_EPOCH + Duration::from_millis(1_700_000_000_123));
         // printf 'iflow2api/0.1.0:session-1:1700000000123' | openssl dgst -sha256 -hmac sk-test
         let expected = "fdb292d92dbbaa4f538299b21f06812707dcd1833a9aa0fc971d8aefb6abe962";
         assert_eq!(

@@ -15,9 +15,10 @@ impl Upstream {
 
     /// Takes our key out of what the provider said of it, and adds what we know better than it does.
     pub fn told(&self, error: Error) -> Error {
-        let error = match &self.key {
-            Some(key) => error.masking(key.expose()),
-            None => error,
+        let error = match (&self.key, &self.session) {
+            (Some(key), _) => error.masking(key.expose()),
+            (None, Some(session)) => session.mask(error),
+            (None, None) => error,
         };
         if let Some(remark) = self.ended(&error) {
             return error
@@ -30,11 +31,8 @@ impl Upstream {
             }
             (ErrorKind::LoginRequired, None, _) => {
                 let variables = self.provider.key_variables().first();
-                let variable = variables.map(|name| format!("set `{name}` or ")).unwrap_or_default();
-                error.with_hint(format!(
-                    "{variable}`iflow2api config set upstream.{}.key -` gives it one",
-                    self.name
-                ))
+                let variable = variables.map(|name| format!(" or the variable `{name}`")).unwrap_or_default();
+                error.with_hint(format!("`iflow2api auth login {}`{variable} gives it one", self.name))
             }
             _ => error,
         }

@@ -60,11 +60,9 @@ async fn without_an_upstream_calls_end_with_4_and_a_way_on() {
     for arguments in [&["models"][..], &["models", "--json"], &["chat", "hi"], &["chat", "-m", "m", "hi"]] {
         let ended = Home::new().run(arguments).await;
         assert_eq!((ended.status, ended.stdout.as_str()), (Some(4), ""), "{arguments:?}");
-        assert!(
-            ended
-                .stderr
-                .starts_with("iflow2api: error: no upstream is set up\n  hint: set the key of a provider")
-        );
+        assert!(ended.stderr.starts_with(
+            "iflow2api: error: no upstream is set up\n  hint: `iflow2api auth` logs in at a provider"
+        ));
     }
 }
 

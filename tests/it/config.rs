@@ -6,8 +6,9 @@ mod layers;
 mod upstreams;
 mod writing;
 
-use iflow2api::config::{self, Flags, Paths, Preset, Resolved, Rows, Sources};
+use iflow2api::config::{self, Flags, Paths, Preset, Resolved, Rows, Sources, Stored};
 use iflow2api::error::{Error, ErrorKind};
+use iflow2api::secret::Secret;
 use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -73,8 +74,8 @@ impl Home {
             let found = self.variables.iter().find(|(variable, _)| *variable == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        let sources =
-            Sources { paths: self.paths(), environment: &environment, flags: self.flags.clone(), presets };
+        let (paths, flags) = (self.paths(), self.flags.clone());
+        let sources = Sources { paths, environment: &environment, flags, presets, stored };
         config::resolve(&sources)
     }
 
@@ -88,6 +89,18 @@ impl Home {
     }
 }
 
+/// What is stored in these tests: a line `UPSTREAM KEY` for each, in a file beside the configuration.
+fn stored(paths: &Paths) -> (Vec<Stored>, Vec<String>) {
+    let path = paths.credentials().unwrap();
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    let stored = text.lines().filter_map(|line| line.split_once(' ')).map(|(upstream, key)| Stored {
+        upstream: upstream.to_owned(),
+        key: Some(Secret::new(key)),
+        path: path.clone(),
+    });
+    (stored.collect(), Vec::new())
+}
+
 /// The presets of these tests.
 fn presets(_rows: Option<&Rows>) -> Result<Vec<Preset>, Error> {
     let preset = |name: &str, base_url: &str, variables: &[&str], alone: bool, retired: bool| Preset {
@@ -97,6 +110,7 @@ fn presets(_rows: Option<&Rows>) -> Result<Vec<Preset>, Error> {
         alone,
         retired,
         local: name == "ollama",
+        login: name == "iflow",
     };
     Ok(vec![
         preset("zai", "https://zai.test/v4", &["ZAI_API_KEY", "ZHIPU_API_KEY"], true, false),

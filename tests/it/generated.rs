@@ -5,7 +5,7 @@ use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
-use iflow2api::config::keys::{PATTERN_SETTINGS, SETTINGS, UPSTREAM_SETTINGS, VARIABLES};
+use iflow2api::config::keys::{AUTH_SETTINGS, PATTERN_SETTINGS, SETTINGS, UPSTREAM_SETTINGS, VARIABLES};
 use iflow2api::policy::presets::Catalogue;
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,12 +35,17 @@ const COMMON_VARIABLES: [(&str, &str); 4] = [
     ("SSL_CERT_FILE, SSL_CERT_DIR", "the CA certificates to trust, in place of the system's"),
 ];
 
-const FILES: [(&str, &str); 2] = [
+const FILES: [(&str, &str); 4] = [
     (
         "~/.config/iflow2api/config.toml",
         "the settings; below $XDG_CONFIG_HOME if that is set, and elsewhere on other systems: `iflow2api config path` \
          says where",
     ),
+    (
+        "~/.config/iflow2api/credentials.json",
+        "keys and logins, beside the settings; written by `iflow2api auth`, and for its owner alone",
+    ),
+    ("~/.iflow/oauth_creds.json", "iFlow's login, which its other clients read and write too"),
     (
         "~/.iflow/settings.json",
         "`apiKey` and `baseUrl` in it are read as the upstream `iflow`; the file is never written",
@@ -241,6 +246,10 @@ fn settings_table() -> String {
     }
     for setting in PATTERN_SETTINGS {
         table.push_str(&format!("| `{}` | | | | {} |\n", setting.name, setting.help));
+    }
+    for setting in AUTH_SETTINGS {
+        let (name, variable) = (setting.name, setting.variable_of("name"));
+        table.push_str(&format!("| `auth.NAME.{name}` | `{variable}` | | | {} |\n", setting.help));
     }
     for setting in UPSTREAM_SETTINGS {
         table.push_str(&format!("| `upstream.NAME.{}` | | | | {} |\n", setting.name, setting.help));

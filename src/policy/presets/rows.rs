@@ -46,6 +46,8 @@ pub struct Provider {
     pub key_env: Option<Vec<String>>,
     pub key_alone: Option<bool>,
     pub key_prefix: Option<Vec<String>>,
+    pub key_check: Option<String>,
+    pub login: Option<Login>,
     pub models: Option<ModelList>,
     pub known: Option<Vec<String>>,
     pub reasoning_in: Option<Vec<String>>,
@@ -117,6 +119,40 @@ pub struct Limits {
     pub first_byte_s: Option<u64>,
 }
 
+/// How one logs in at a provider. What is not said is as in the settings `auth.NAME.*`, which lie over it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs, reason = "the names are those of the settings")]
+pub struct Login {
+    pub flow: LoginFlow,
+    pub issuer: Option<String>,
+    pub authorize_url: Option<String>,
+    pub token_url: Option<String>,
+    pub device_url: Option<String>,
+    pub revoke_url: Option<String>,
+    pub userinfo_url: Option<String>,
+    pub client_id: Option<String>,
+    /// Whether there is no login without the client's secret, which no row carries.
+    pub needs_secret: bool,
+    pub client_auth: Option<String>,
+    pub scopes: Vec<String>,
+    pub redirect_url: Option<String>,
+    pub ports: Vec<String>,
+}
+
+/// Which steps a login takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LoginFlow {
+    /// Those of the standards.
+    #[default]
+    Standard,
+    /// iFlow's own.
+    Iflow,
+    /// OpenRouter's own.
+    Openrouter,
+}
+
 /// Where a provider tells what is left.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -133,8 +169,6 @@ pub struct Quota {
 pub enum Quirk {
     /// Each request is signed with the key (iFlow).
     IflowSign,
-    /// The key comes from a login (iFlow).
-    IflowOauth,
     /// A completion may stand in `data` (iFlow).
     IflowUnwrap,
 }

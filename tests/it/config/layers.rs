@@ -1,9 +1,9 @@
 //! Defaults, file, environment and flags: which wins, and what each of them may say.
 
 use super::{Home, presets, said, shown};
-use iflow2api::config::keys::{SETTINGS, UPSTREAM_SETTINGS, VARIABLES};
+use iflow2api::config::keys::{AUTH_SETTINGS, SETTINGS, UPSTREAM_SETTINGS, VARIABLES};
 use iflow2api::config::{
-    self, Circuit, Config, Context, Continuation, Paths, Retry, Server, Sources, Timeouts,
+    self, Auth, Circuit, Config, Context, Continuation, Paths, Retry, Server, Sources, Timeouts,
 };
 use iflow2api::error::ErrorKind;
 use iflow2api::secret::Secret;
@@ -36,6 +36,7 @@ fn expected_defaults() -> Config {
             hold: Duration::from_secs(8),
             ping: Duration::from_secs(10),
         },
+        auth: Auth { refresh_before: Duration::from_secs(45 * 3600), logins: Vec::new() },
         upstreams: Vec::new(),
         default_upstream: None,
         default_model: None,
@@ -75,6 +76,7 @@ const EACH: &[(&str, &str, &str, &str)] = &[
     ("timeout.first_byte", "\"45h\"", "45h", "45h"),
     ("timeout.idle", "\"1d\"", "1d", "1d"),
     ("timeout.hold", "\"0s\"", "0s", "0s"),
+    ("auth.refresh_before", "\"10m\"", "10m", "10m"),
     ("timeout.ping", "\"2s\"", "2s", "2s"),
 ];
 
@@ -105,6 +107,7 @@ fn expected_each() -> Config {
     };
     let delays = vec![Duration::from_millis(10), Duration::from_secs(60)];
     config.retry = Retry { retries: 0, delays, budget: 100 };
+    config.auth.refresh_before = Duration::from_secs(600);
     config.default_model = Some("glm-4.7".to_owned());
     config.default_upstream = Some("zai".to_owned());
     config.vision_model = Some("glm-4.6v".to_owned());
@@ -255,8 +258,16 @@ fn every_name_and_variable_stands_for_one_thing() {
         .flat_map(|setting| [setting.name.to_owned(), setting.variable()])
         .chain(VARIABLES.iter().map(|variable| variable.name.to_owned()))
         .chain(UPSTREAM_SETTINGS.iter().map(|setting| format!("upstream.NAME.{}", setting.name)))
+        .chain(
+            AUTH_SETTINGS
+                .iter()
+                .flat_map(|setting| [format!("auth.NAME.{}", setting.name), setting.variable_of("x")]),
+        )
         .collect();
-    assert_eq!(names.len(), 2 * SETTINGS.len() + VARIABLES.len() + UPSTREAM_SETTINGS.len());
+    assert_eq!(
+        names.len(),
+        2 * (SETTINGS.len() + AUTH_SETTINGS.len()) + VARIABLES.len() + UPSTREAM_SETTINGS.len()
+    );
     assert!(SETTINGS.iter().all(|setting| !setting.help.is_empty() && !setting.help.ends_with('.')));
 }
 
@@ -321,7 +332,8 @@ fn a_named_file_wins_over_the_usual_one_and_must_exist() {
     let paths = home.paths().with_config(&other);
     let resolve = || {
         let flags = Default::default();
-        let sources = Sources { paths: paths.clone(), environment: &|_| None, flags, presets };
+        let stored = |_: &Paths| Default::default();
+        let sources = Sources { paths: paths.clone(), environment: &|_| None, flags, presets, stored };
         config::resolve(&sources)
     };
     let error = resolve().unwrap_err();

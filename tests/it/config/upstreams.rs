@@ -11,6 +11,7 @@ fn upstream(name: &str, preset: &str, base_url: Option<&str>, key: Option<&str>)
         base_url: base_url.map(str::to_owned),
         elsewhere: false,
         key: key.map(Secret::new),
+        stored: false,
         key_origin: None,
         named_only: false,
         headers: Vec::new(),

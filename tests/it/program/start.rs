@@ -13,7 +13,8 @@ use tokio::time::timeout;
 async fn without_an_upstream_it_starts_and_says_what_to_do() {
     let mut program = setup(&["serve", "--port", "0"]).start().await;
     let line = program.line(&["none yet"]).await;
-    assert!(line.contains("--demo") && line.contains("ZAI_API_KEY"), "{line}");
+    assert!(line.contains("`iflow2api auth`") && line.contains("ZAI_API_KEY"), "{line}");
+    program.line(&["--upstream URL or --demo"]).await;
     for (path, body, anthropic) in [
         ("/v1/chat/completions", CHAT, false),
         ("/v1/chat/completions", CHAT_STREAM, false),

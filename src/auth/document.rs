@@ -1,0 +1,125 @@
+//! `credentials.json` as it is written: `{version, upstreams: {NAME: {current, client_secret, profiles: {PROFILE: {…}}}}}`.
+
+use super::credential::Credential;
+use super::store::{Account, DEFAULT_PROFILE, is_iflows};
+use crate::error::{Error, ErrorKind, Result};
+use crate::private;
+use serde_json::{Map, Value, json};
+use std::path::Path;
+
+const VERSION: u64 = 1;
+
+/// What the file says.
+#[derive(Default)]
+pub(super) struct Document {
+    /// All of it.
+    pub(super) members: Map<String, Value>,
+    /// What is worth a warning about the file.
+    pub(super) warning: Option<String>,
+}
+
+impl Document {
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let Some(private::Read { text, warning }) = private::read(path)? else { return Ok(Self::default()) };
+        let members = parse(path, &text)?;
+        let is_known = members.get("version").is_none_or(|version| version.as_u64() == Some(VERSION));
+        if !is_known {
+            let message = format!("`{}` was written by another version of iflow2api", path.display());
+            return Err(Error::new(ErrorKind::Usage, message));
+        }
+        Ok(Self { members, warning })
+    }
+
+    /// Says which form it has.
+    pub(super) fn mark(&mut self) {
+        self.members.entry("version").or_insert_with(|| VERSION.into());
+    }
+
+    pub(super) fn upstreams(&self) -> Option<&Map<String, Value>> {
+        self.members.get("upstreams")?.as_object()
+    }
+
+    pub(super) fn upstream(&self, name: &str) -> Option<&Map<String, Value>> {
+        self.upstreams()?.get(name)?.as_object()
+    }
+
+    pub(super) fn current(&self, upstream: &str) -> &str {
+        let current = self.upstream(upstream).and_then(|upstream| upstream.get("current")?.as_str());
+        current.unwrap_or(DEFAULT_PROFILE)
+    }
+
+    pub(super) fn profiles(&self, upstream: &str) -> impl Iterator<Item = (&String, Credential)> {
+        let profiles = self.upstream(upstream).and_then(|upstream| upstream.get("profiles")?.as_object());
+        profiles
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, profile)| Some((name, Credential::read(profile.as_object()?.clone())?)))
+    }
+
+    pub(super) fn upstream_mut(&mut self, name: &str) -> &mut Map<String, Value> {
+        object(object(&mut self.members, "upstreams"), name)
+    }
+
+    /// Puts an account in, or only chooses it.
+    pub(super) fn put(&mut self, account: &Account, members: Option<Map<String, Value>>, select: bool) {
+        let is_first = self.profiles(&account.upstream).next().is_none();
+        let upstream = self.upstream_mut(&account.upstream);
+        if select || is_first {
+            upstream.insert("current".to_owned(), account.profile.clone().into());
+        }
+        let profiles = object(upstream, "profiles");
+        match members {
+            Some(members) => drop(profiles.insert(account.profile.clone(), members.into())),
+            // The login is in a file of its own now.
+            None if is_iflows(account) => drop(profiles.shift_remove(&account.profile)),
+            None => {}
+        }
+    }
+
+    pub(super) fn remove(&mut self, account: &Account) -> bool {
+        let name = &account.upstream;
+        if self.upstream(name).is_none() {
+            return false;
+        }
+        let upstream = self.upstream_mut(name);
+        let profiles = object(upstream, "profiles");
+        let removed = profiles.shift_remove(&account.profile).is_some();
+        let next = profiles.keys().next().cloned();
+        if upstream.get("current").and_then(Value::as_str) == Some(&account.profile) {
+            match next {
+                Some(next) => drop(upstream.insert("current".to_owned(), next.into())),
+                None => drop(upstream.shift_remove("current")),
+            }
+        }
+        let is_empty = upstream.values().all(|value| *value == json!({}));
+        if is_empty {
+            object(&mut self.members, "upstreams").shift_remove(name);
+        }
+        removed
+    }
+}
+
+/// The object in a member, made where there is none.
+fn object<'a>(members: &'a mut Map<String, Value>, name: &str) -> &'a mut Map<String, Value> {
+    let value = members.entry(name).or_insert_with(|| Value::Object(Map::new()));
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    match value {
+        Value::Object(object) => object,
+        _ => unreachable!("it was made one just now"),
+    }
+}
+
+/// The code of an error about a file that cannot be understood.
+pub(super) const CORRUPT: &str = "corrupt";
+
+/// Reads an object. serde's own message may repeat the text, which may be a token, so only the place is told.
+pub(super) fn parse(path: &Path, text: &str) -> Result<Map<String, Value>> {
+    serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
+        let (path, line, column) = (path.display(), error.line(), error.column());
+        Error::new(ErrorKind::Usage, format!("`{path}` line {line}, column {column}: not the JSON expected"))
+            .with_code(CORRUPT)
+            .with_hint("`iflow2api auth login` writes a new one, and keeps this one beside it")
+    })
+}

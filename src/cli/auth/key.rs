@@ -1,0 +1,76 @@
+//! A key that somebody enters, and that is stored once the provider takes it.
+
+use super::check::{self, Checked};
+use super::{Place, ask};
+use crate::auth::credential::Credential;
+use crate::cli::output::say;
+use crate::cli::setup;
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
+use jiff::Timestamp;
+use std::io::{self, IsTerminal as _, Read as _};
+
+/// As much of stdin as can be a key.
+const LIMIT_BYTES: u64 = 64 * 1024;
+
+/// Takes a key of a provider, from stdin or by asking, and stores it.
+///
+/// # Errors
+/// `Usage` where there is none and nobody can be asked; `LoginRequired` where the provider refuses it; what else its
+/// servers fail with.
+pub async fn store(place: &Place, profile: Option<&str>, asks: bool, checks: bool) -> Result<()> {
+    let name = place.name();
+    let text = if asks {
+        if let Some(docs) = &place.row.docs {
+            say(&format!("Keys of {}: {docs}", place.row.name.as_deref().unwrap_or(name)));
+        }
+        ask::secret(&mut super::signals()?, &format!("Key of `{name}` (it is not shown)")).await?
+    } else if io::stdin().is_terminal() {
+        return Err(nobody_to_ask(name));
+    } else {
+        read()?
+    };
+    let key = of_text(name, &text)?;
+    if let Some(other) = setup::belongs_elsewhere(&place.resolved, key.expose(), &place.row) {
+        say(&format!("iflow2api: warning: this key begins like one of `{other}`, which may be another plan"));
+    }
+    if checks {
+        match check::check(place, &key).await? {
+            Checked::Good => {}
+            Checked::But(why) => say(&format!("iflow2api: note: {why}")),
+        }
+    }
+    let credential = Credential::key(key, None, Timestamp::now());
+    place.keep(&place.account(profile), &credential)
+}
+
+/// That a key is wanted, and there is nobody to give it.
+pub fn nobody_to_ask(name: &str) -> Error {
+    Error::new(
+        ErrorKind::Usage,
+        format!("a login at `{name}` takes a key, and there is nobody to ask for it"),
+    )
+    .with_hint(format!("give it on stdin: `iflow2api auth login {name} --with-token < FILE`"))
+}
+
+/// Reads stdin to its end: a key given this way is in no shell history and no list of processes.
+fn read() -> Result<String> {
+    let mut text = String::new();
+    let read = io::stdin().lock().take(LIMIT_BYTES).read_to_string(&mut text);
+    read.map_err(|error| Error::new(ErrorKind::Usage, "stdin cannot be read").with_source(error))?;
+    Ok(text)
+}
+
+/// A key as somebody gave it, without what surrounds it.
+fn of_text(name: &str, text: &str) -> Result<Secret> {
+    let key = text.trim();
+    let key = key.strip_prefix("Bearer ").unwrap_or(key).trim();
+    if key.is_empty() {
+        return Err(Error::new(ErrorKind::Usage, format!("no key was given for `{name}`")));
+    }
+    if key.contains(|c: char| c.is_whitespace() || c.is_control()) || !key.is_ascii() {
+        let message = "this is no key: it has blanks, line ends or other characters that no header can carry";
+        return Err(Error::new(ErrorKind::Usage, message));
+    }
+    Ok(Secret::new(key))
+}
