@@ -12,6 +12,8 @@ export PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
 [[ -t 1 ]] || export CARGO_TERM_COLOR=never CARGO_TERM_PROGRESS_WHEN=never
 export DEBIAN_FRONTEND=noninteractive
 target=${CARGO_TARGET_DIR:-target}
+# All that is optional is in the dev build, and so tried; the release build has what users get.
+features=keyring
 work=$(mktemp -d)
 server=
 current=start
@@ -58,6 +60,8 @@ packages() {
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
     command -v curl >/dev/null || missing+=(curl)
     command -v openssl >/dev/null || missing+=(openssl)
+    command -v dbus-run-session >/dev/null || missing+=(dbus)
+    command -v gnome-keyring-daemon >/dev/null || missing+=(gnome-keyring)
     [[ -n ${SSL_CERT_FILE:-} || -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
     if ((${#missing[@]} > 0)); then
         if ! command -v apt-get >/dev/null; then
@@ -87,13 +91,13 @@ fetch() {
 }
 
 tests() {
-    cargo test --locked 2>&1 | tee "$work/tests.log"
+    cargo test --locked --features "$features" 2>&1 | tee "$work/tests.log"
     awk '/^test result:/ { passed += $4; failed += $6 } END { print passed " passed, " failed " failed" }' \
         "$work/tests.log"
 }
 
 doc() {
-    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --features "$features"
 }
 
 # ask ROUTE BODY: one call of the demo; prints the answer.
@@ -136,10 +140,11 @@ demo() {
 step "system packages" packages
 step "cargo fetch" fetch
 step "cargo fmt" cargo fmt --check
-step "dev build" cargo build --locked --all-targets
+step "dev build" cargo build --locked --all-targets --features "$features"
 step "cargo test" tests
-step "cargo clippy" cargo clippy --all-targets --locked -- -D warnings
+step "cargo clippy" cargo clippy --all-targets --locked --features "$features" -- -D warnings
 step "cargo doc" doc
+step "keyring" tests/keyring.sh "$target/debug/iflow2api"
 if [[ -x tests/clients.sh ]]; then
     step "real clients" tests/clients.sh "$target/debug/iflow2api"
 fi

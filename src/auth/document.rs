@@ -1,13 +1,19 @@
 //! `credentials.json` as it is written: `{version, upstreams: {NAME: {current, client_secret, profiles: {PROFILE: {…}}}}}`.
 
 use super::credential::Credential;
-use super::store::{Account, DEFAULT_PROFILE, is_iflows};
+use super::keyring;
+use super::store::{Account, DEFAULT_PROFILE, is_iflows, replace};
 use crate::error::{Error, ErrorKind, Result};
 use crate::private;
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
 const VERSION: u64 = 1;
+const VERSION_MEMBER: &str = "version";
+/// The member that says where the rest is, where that is not the file.
+const STORE: &str = "store";
+const KEYRING: &str = "keyring";
 
 /// What the file says.
 #[derive(Default)]
@@ -16,25 +22,57 @@ pub(super) struct Document {
     pub(super) members: Map<String, Value>,
     /// What is worth a warning about the file.
     pub(super) warning: Option<String>,
+    /// Whether it is in the system's keyring.
+    pub(super) in_keyring: bool,
 }
 
 impl Document {
     pub(super) fn read(path: &Path) -> Result<Self> {
         let Some(private::Read { text, warning }) = private::read(path)? else { return Ok(Self::default()) };
         let members = parse(path, &text)?;
-        let is_known = members.get("version").is_none_or(|version| version.as_u64() == Some(VERSION));
+        let is_known = members.get(VERSION_MEMBER).is_none_or(|version| version.as_u64() == Some(VERSION));
         if !is_known {
             let message = format!("`{}` was written by another version of iflow2api", path.display());
             return Err(Error::new(ErrorKind::Usage, message));
         }
-        Ok(Self { members, warning })
+        if members.get(STORE).and_then(Value::as_str) != Some(KEYRING) {
+            return Ok(Self { members, warning, in_keyring: false });
+        }
+        let members = match keyring::get(path)? {
+            Some(text) => parse(path, &text)?,
+            None => Map::new(),
+        };
+        Ok(Self { members, warning: None, in_keyring: true })
     }
 
-    /// Says which form it has.
-    pub(super) fn mark(&mut self) {
-        self.members.entry("version").or_insert_with(|| VERSION.into());
+    /// Writes it, into the keyring where `to_keyring` says so; the file then says that it is there. What the keyring
+    /// does not take goes into the file, since nothing may be lost.
+    pub(super) fn write(&mut self, path: &Path, to_keyring: bool) -> Result<()> {
+        self.members.entry(VERSION_MEMBER).or_insert_with(|| VERSION.into());
+        let text = format!("{:#}\n", Value::Object(self.members.clone()));
+        if to_keyring {
+            match keyring::set(path, &text) {
+                Ok(()) => {
+                    // Others notice by the time that something has changed.
+                    let pointer = json!({
+                        VERSION_MEMBER: VERSION,
+                        STORE: KEYRING,
+                        "changed_at": Timestamp::now().as_millisecond(),
+                    });
+                    self.in_keyring = true;
+                    return replace(path, &format!("{pointer:#}\n"));
+                }
+                Err(error) => tracing::warn!("{error}; keys and logins go into `{}`", path.display()),
+            }
+        }
+        replace(path, &text)?;
+        if self.in_keyring && !to_keyring {
+            // It is a copy now, and no harm where it stays.
+            let _ = keyring::remove(path);
+        }
+        self.in_keyring = false;
+        Ok(())
     }
-
     pub(super) fn upstreams(&self) -> Option<&Map<String, Value>> {
         self.members.get("upstreams")?.as_object()
     }

@@ -6,6 +6,7 @@ mod document;
 pub mod grant;
 pub mod http;
 pub mod iflow;
+pub mod keyring;
 pub mod login;
 pub mod method;
 pub mod refresh;

@@ -30,6 +30,29 @@ pub struct Account {
     pub profile: String,
 }
 
+/// Where an account is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// In this file.
+    File(PathBuf),
+    /// In the system's keyring, as this file says.
+    Keyring(PathBuf),
+}
+
+impl Kept {
+    fn new(path: &Path, in_keyring: bool) -> Self {
+        let path = path.to_path_buf();
+        if in_keyring { Self::Keyring(path) } else { Self::File(path) }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::File(path) | Self::Keyring(path) => path,
+        }
+    }
+}
+
 /// One account that is stored.
 #[derive(Debug, Clone)]
 pub struct Entry {
@@ -39,8 +62,8 @@ pub struct Entry {
     pub is_current: bool,
     /// What signs in.
     pub credential: Credential,
-    /// The file that holds it.
-    pub path: PathBuf,
+    /// Where it is kept.
+    pub kept: Kept,
 }
 
 /// What is stored.
@@ -59,6 +82,7 @@ pub struct Listing {
 pub struct Store {
     file: PathBuf,
     iflow: Option<PathBuf>,
+    keyring: bool,
 }
 
 /// Something by which a change of the files is noticed.
@@ -68,7 +92,14 @@ pub struct Stamp([Option<(Option<SystemTime>, u64, u64)>; 2]);
 impl Store {
     /// The store in these files; neither has to exist.
     pub fn new(file: impl Into<PathBuf>, iflow: Option<PathBuf>) -> Self {
-        Self { file: file.into(), iflow }
+        Self { file: file.into(), iflow, keyring: false }
+    }
+
+    /// The same with what is written from now on in the system's keyring, but for iFlow's own login, which other
+    /// programs look for in its file.
+    #[must_use]
+    pub fn with_keyring(self, keyring: bool) -> Self {
+        Self { keyring, ..self }
     }
 
     /// The file of all but iFlow's own login.
@@ -89,11 +120,12 @@ impl Store {
             Document::default()
         });
         listing.warnings.extend(document.warning.clone());
+        let kept = Kept::new(&self.file, document.in_keyring);
         for upstream in document.upstreams().into_iter().flat_map(Map::keys) {
             for (profile, credential) in document.profiles(upstream) {
                 let account = Account { upstream: upstream.clone(), profile: profile.clone() };
                 let is_current = document.current(upstream) == profile;
-                listing.entries.push(Entry { account, is_current, credential, path: self.file.clone() });
+                listing.entries.push(Entry { account, is_current, credential, kept: kept.clone() });
             }
         }
         // A key that was entered here goes before a login that another program may have left there.
@@ -104,7 +136,12 @@ impl Store {
                     listing.warnings.extend(warning);
                     let account = Account { upstream: IFLOW.to_owned(), profile: DEFAULT_PROFILE.to_owned() };
                     let is_current = document.current(IFLOW) == DEFAULT_PROFILE;
-                    listing.entries.push(Entry { account, is_current, credential, path: path.clone() });
+                    listing.entries.push(Entry {
+                        account,
+                        is_current,
+                        credential,
+                        kept: Kept::new(path, false),
+                    });
                 }
                 Ok(None) => {}
                 Err(error) => listing.faults.push((path.clone(), error)),
@@ -138,12 +175,12 @@ impl Store {
         faults.next().map_or(Ok(None), |(_, error)| Err(error))
     }
 
-    /// Stores an account, and returns the file. With `select` calls use it from now on. A file that cannot be
+    /// Stores an account, and returns where it is kept. With `select` calls use it from now on. A file that cannot be
     /// understood is kept beside the new one.
     ///
     /// # Errors
     /// `Usage` where a file is a link, is another's, or cannot be written; it is then as it was.
-    pub fn put(&self, account: &Account, credential: &Credential, select: bool) -> Result<PathBuf> {
+    pub fn put(&self, account: &Account, credential: &Credential, select: bool) -> Result<Kept> {
         let own = self.own_file(account, credential);
         if let Some(path) = own {
             let _lock = write_lock(path)?;
@@ -161,9 +198,12 @@ impl Store {
         let is_own = own.is_some();
         if !is_own || select {
             let members = (!is_own).then(|| credential.members().clone());
-            self.change(is_own, |document| document.put(account, members, select))?;
+            let in_keyring = self.change(is_own, |document| document.put(account, members, select))?;
+            if !is_own {
+                return Ok(Kept::new(&self.file, in_keyring));
+            }
         }
-        Ok(own.unwrap_or(&self.file).to_path_buf())
+        Ok(Kept::new(own.unwrap_or(&self.file), false))
     }
 
     /// Forgets an account; `false` if there was none.
@@ -190,7 +230,7 @@ impl Store {
     /// # Errors
     /// As [`Store::put`].
     pub fn select(&self, account: &Account) -> Result<()> {
-        self.change(false, |document| document.put(account, None, true))
+        self.change(false, |document| document.put(account, None, true)).map(drop)
     }
 
     /// The secret of the client that logs in at an upstream, if one was entered here.
@@ -208,6 +248,7 @@ impl Store {
         self.change(false, |document| {
             document.upstream_mut(upstream).insert("client_secret".to_owned(), secret.expose().into());
         })
+        .map(drop)
     }
 
     /// The file whose lock is held by the one who refreshes an account.
@@ -222,11 +263,12 @@ impl Store {
         self.iflow.as_deref().filter(|_| own)
     }
 
-    /// Changes the document under its lock. Where nothing is there and `only_if_there`, nothing is made.
-    fn change(&self, only_if_there: bool, change: impl FnOnce(&mut Document)) -> Result<()> {
+    /// Changes the document under its lock; whether it is in the keyring then. Where nothing is there and
+    /// `only_if_there`, nothing is made.
+    fn change(&self, only_if_there: bool, change: impl FnOnce(&mut Document)) -> Result<bool> {
         if only_if_there && !fs::exists(&self.file).unwrap_or(true) {
             change(&mut Document::default());
-            return Ok(());
+            return Ok(false);
         }
         let _lock = write_lock(&self.file)?;
         private::check_target(&self.file)?;
@@ -240,10 +282,10 @@ impl Store {
         let before = document.members.clone();
         change(&mut document);
         if document.members == before {
-            return Ok(());
+            return Ok(document.in_keyring);
         }
-        document.mark();
-        write(&self.file, &document.members)
+        document.write(&self.file, self.keyring)?;
+        Ok(document.in_keyring)
     }
 }
 
@@ -283,7 +325,10 @@ fn write_lock(path: &Path) -> Result<Option<Lock>> {
 }
 
 fn write(path: &Path, members: &Map<String, Value>) -> Result<()> {
-    let text = format!("{:#}\n", Value::Object(members.clone()));
+    replace(path, &format!("{:#}\n", Value::Object(members.clone())))
+}
+
+pub(super) fn replace(path: &Path, text: &str) -> Result<()> {
     private::replace(path, text.as_bytes()).map_err(|error| unwritable(path, error))
 }
 

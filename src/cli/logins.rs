@@ -23,6 +23,11 @@ pub fn store(paths: &Paths) -> Option<Store> {
     Some(Store::new(paths.credentials()?, paths.iflow_login().map(Path::to_path_buf)))
 }
 
+/// The same, written as the settings say.
+pub fn store_of(resolved: &Resolved) -> Option<Store> {
+    Some(store(&resolved.paths)?.with_keyring(resolved.config.auth.store == "keyring"))
+}
+
 /// What is stored, as far as settings depend on it, and what is worth a warning.
 pub fn stored(paths: &Paths) -> (Vec<Stored>, Vec<String>) {
     let Some(store) = store(paths) else { return (Vec::new(), Vec::new()) };
@@ -33,7 +38,7 @@ pub fn stored(paths: &Paths) -> (Vec<Stored>, Vec<String>) {
     let stored = entries.map(|entry| Stored {
         key: entry.credential.bearer().cloned(),
         upstream: entry.account.upstream,
-        path: entry.path,
+        path: entry.kept.path().to_path_buf(),
     });
     (stored.collect(), warnings)
 }
@@ -56,7 +61,7 @@ pub fn session(
     row: &Row,
     way: &Way,
 ) -> Result<Option<Arc<Session>>> {
-    let Some(store) = store(&resolved.paths) else { return Ok(None) };
+    let Some(store) = store_of(resolved) else { return Ok(None) };
     let method = method(resolved, upstream, row, &store)?;
     let http = http(&upstream.name, way, resolved.config.timeout.connect);
     let lead = resolved.config.auth.refresh_before;

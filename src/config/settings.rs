@@ -82,6 +82,8 @@ pub const CONTEXT_MODES: &[&str] = &["auto", "window", "off"];
 pub const PREFIXES: &[&str] = &["none", "deepseek", "partial", "vllm", "trailing"];
 /// What an upstream's `wire` may be.
 pub const WIRES: &[&str] = &["auto", "openai"];
+/// What `auth.store` may be.
+pub const STORES: &[&str] = &["file", "keyring"];
 /// What `client_auth` may be.
 pub const CLIENT_AUTHS: &[&str] = &["basic", "body", "both"];
 /// The word among the ports of a login that stands for any other.
@@ -174,6 +176,8 @@ pub static SETTINGS: &[Setting<Config>] = &[
         "how long a stream is silent before the caller gets a sign of life"),
     row("auth.refresh_before", Field::Duration(|config| &mut config.auth.refresh_before), Some("45h"), None,
         "how long before its end a login is renewed, but never more than 15/16 of its life"),
+    row("auth.store", Field::Choice(|config| &mut config.auth.store, STORES), Some("file"), None,
+        "where keys and logins are kept: `file`, or `keyring` for the system's, in a build with that feature"),
 ];
 
 /// The settings of each `[auth.NAME]` table; `NAME` is the upstream's.

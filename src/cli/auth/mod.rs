@@ -14,8 +14,9 @@ use super::logins;
 use super::output::say;
 use super::setup;
 use super::signals::Signals;
+use crate::auth::keyring;
 use crate::auth::method::Method;
-use crate::auth::store::{Account, DEFAULT_PROFILE, Entry, Store};
+use crate::auth::store::{Account, DEFAULT_PROFILE, Entry, Kept, Store};
 use crate::config::{self, Flags, Resolved, Sources, Upstream};
 use crate::error::{Error, ErrorKind, Result};
 use crate::near;
@@ -108,6 +109,12 @@ impl Place {
         };
         let row = catalogue.row(&upstream.preset)?;
         let store = store_of(&resolved)?;
+        if resolved.config.auth.store == "keyring" && !keyring::IS_BUILT_IN {
+            let message = "`auth.store` is `keyring`, but this program was built without that feature";
+            return Err(Error::new(ErrorKind::Usage, message).with_hint(
+                "`cargo install --features keyring` builds it with, `iflow2api config set auth.store file` does without",
+            ));
+        }
         let method = logins::method(&resolved, &upstream, &row, &store)?;
         Ok(Self { upstream, row, store, method, resolved })
     }
@@ -122,13 +129,16 @@ impl Place {
 
     /// Stores what came of a login, and says so.
     fn keep(&self, account: &Account, credential: &crate::auth::credential::Credential) -> Result<()> {
-        let path = self.store.put(account, credential, true)?;
+        let kept = match self.store.put(account, credential, true)? {
+            Kept::File(path) => format!("`{}`", path.display()),
+            Kept::Keyring(_) => "the system's keyring".to_owned(),
+        };
         let who = credential.account().map(|who| format!(" as {who}")).unwrap_or_default();
         let profile = match account.profile.as_str() {
             DEFAULT_PROFILE => String::new(),
             profile => format!(" (profile `{profile}`)"),
         };
-        say(&format!("Logged in at `{}`{who}{profile}; stored in `{}`", self.name(), path.display()));
+        say(&format!("Logged in at `{}`{who}{profile}; stored in {kept}", self.name()));
         if self.upstream.key.is_some() {
             let origin = self.resolved.origin(&format!("upstream.{}.key", self.name()));
             say(&format!("iflow2api: warning: calls use the key from {origin} all the same; take that away"));
@@ -147,7 +157,7 @@ fn account(upstream: &str, profile: &str) -> Account {
 /// # Errors
 /// `Usage` on a system without a home.
 fn store_of(resolved: &Resolved) -> Result<Store> {
-    logins::store(&resolved.paths).ok_or_else(|| {
+    logins::store_of(resolved).ok_or_else(|| {
         Error::new(ErrorKind::Usage, "there is no home directory to keep logins in")
             .with_hint("set HOME, or name a configuration with `--config`, beside which they are kept")
     })

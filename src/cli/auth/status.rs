@@ -3,7 +3,7 @@
 use super::store_of;
 use crate::auth::credential::{Credential, Kind, Login};
 use crate::auth::refresh::{Note, signed_out};
-use crate::auth::store::{Entry, Store};
+use crate::auth::store::{Entry, Kept, Store};
 use crate::cli::logins;
 use crate::cli::output::{print, say};
 use crate::cli::setup;
@@ -95,7 +95,7 @@ struct Lasting {
 
 impl Seen {
     fn stored(entry: &Entry, resolved: &Resolved, store: &Store) -> Result<Self> {
-        let Entry { account, is_current, credential, path } = entry;
+        let Entry { account, is_current, credential, kept } = entry;
         let upstream = resolved.config.upstreams.iter().find(|upstream| upstream.name == account.upstream);
         let login = match (&credential.kind, upstream) {
             (Kind::Key(_), _) => None,
@@ -115,7 +115,10 @@ impl Seen {
             method: if login.is_some() { "login" } else { "key" },
             account: credential.account().map(str::to_owned),
             masked: credential.bearer().map(crate::secret::Secret::masked).unwrap_or_default(),
-            source: path.display().to_string(),
+            source: match kept {
+                Kept::File(path) => path.display().to_string(),
+                Kept::Keyring(_) => "the system's keyring".to_owned(),
+            },
             signs_in: !is_dead,
             login,
         })

@@ -36,7 +36,11 @@ fn expected_defaults() -> Config {
             hold: Duration::from_secs(8),
             ping: Duration::from_secs(10),
         },
-        auth: Auth { refresh_before: Duration::from_secs(45 * 3600), logins: Vec::new() },
+        auth: Auth {
+            refresh_before: Duration::from_secs(45 * 3600),
+            store: "file".to_owned(),
+            logins: Vec::new(),
+        },
         upstreams: Vec::new(),
         default_upstream: None,
         default_model: None,
@@ -77,6 +81,7 @@ const EACH: &[(&str, &str, &str, &str)] = &[
     ("timeout.idle", "\"1d\"", "1d", "1d"),
     ("timeout.hold", "\"0s\"", "0s", "0s"),
     ("auth.refresh_before", "\"10m\"", "10m", "10m"),
+    ("auth.store", "\"keyring\"", "keyring", "keyring"),
     ("timeout.ping", "\"2s\"", "2s", "2s"),
 ];
 
@@ -108,6 +113,7 @@ fn expected_each() -> Config {
     let delays = vec![Duration::from_millis(10), Duration::from_secs(60)];
     config.retry = Retry { retries: 0, delays, budget: 100 };
     config.auth.refresh_before = Duration::from_secs(600);
+    config.auth.store = "keyring".to_owned();
     config.default_model = Some("glm-4.7".to_owned());
     config.default_upstream = Some("zai".to_owned());
     config.vision_model = Some("glm-4.6v".to_owned());
