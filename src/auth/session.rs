@@ -134,13 +134,11 @@ impl Session {
         if let Some(pass) = self.since(refused.taken) {
             return Ok(Some(pass));
         }
-        let is_new = {
-            let state = self.state();
-            let Some(held) = &state.held else { return Ok(None) };
-            // Whoever refuses a token that was just made refuses something else.
-            !self.can_renew(held) || held.refreshed && held.since.elapsed() < COOL_DOWN
-        };
-        if is_new {
+        // Whoever refuses a token that was just made refuses something else.
+        let may_help = self.state().held.as_ref().is_some_and(|held| {
+            self.method_of(held).is_ok() && !(held.refreshed && held.since.elapsed() < COOL_DOWN)
+        });
+        if !may_help {
             return Ok(None);
         }
         self.refresh(false, Some(refused.taken)).await.map(Some)
@@ -179,7 +177,9 @@ impl Session {
     fn due(&self) -> Duration {
         let state = self.state();
         let Some(held) = &state.held else { return TEND };
-        let Some(login) = held.entry.credential.as_login() else { return TEND };
+        let Some(login) = held.entry.credential.as_login().filter(|_| self.method_of(held).is_ok()) else {
+            return TEND;
+        };
         held.left(Instant::now()).map_or(TEND, |left| left.saturating_sub(login.lead(self.lead)))
     }
 
@@ -197,26 +197,20 @@ impl Session {
         let pass =
             held.entry.credential.bearer().map(|secret| Pass { secret: secret.clone(), taken: held.since });
         let ended = held.has_ended(now);
-        if !held.is_stale(self.lead, now) || !ended && !self.can_renew(held) {
-            return pass.map(Ready::Fresh).ok_or_else(|| cannot_be_renewed(&self.upstream));
+        match self.method_of(held) {
+            Ok(_) if held.is_stale(self.lead, now) => Ok(Ready::Stale(pass.filter(|_| !ended))),
+            Err(why) if ended => Err(why),
+            _ => pass.map(Ready::Fresh).ok_or_else(|| cannot_be_renewed(&self.upstream)),
         }
-        if !self.can_renew(held) {
-            return Err(self.why_not(held));
-        }
-        Ok(Ready::Stale(pass.filter(|_| !ended)))
     }
 
-    fn can_renew(&self, held: &Held) -> bool {
+    /// How what is held is renewed; why it cannot be.
+    fn method_of(&self, held: &Held) -> Result<&Arc<Method>> {
         let has_token = held.entry.credential.as_login().is_some_and(|login| login.refresh_token.is_some());
-        has_token && self.method.as_ref().is_some_and(|method| !method.lacks_secret())
-    }
-
-    /// Why a login cannot be renewed.
-    fn why_not(&self, held: &Held) -> Error {
-        let has_token = held.entry.credential.as_login().is_some_and(|login| login.refresh_token.is_some());
-        match &self.method {
-            Some(method) if has_token && method.lacks_secret() => method.secret_is_missing(),
-            _ => cannot_be_renewed(&self.upstream),
+        match self.method.as_ref().filter(|_| has_token) {
+            Some(method) if method.lacks_secret() => Err(method.secret_is_missing()),
+            Some(method) => Ok(method),
+            None => Err(cannot_be_renewed(&self.upstream)),
         }
     }
 
@@ -232,7 +226,7 @@ impl Session {
     /// again, that is it.
     async fn refresh(&self, forced: bool, refused: Option<Instant>) -> Result<Pass> {
         let _turn = self.turn.lock().await;
-        let entry = {
+        let (entry, method) = {
             let state = self.state();
             let Some(held) = &state.held else { return Err(signed_out(&self.upstream)) };
             let now = Instant::now();
@@ -248,12 +242,8 @@ impl Session {
             {
                 return Err(failure.error());
             }
-            if !self.can_renew(held) {
-                return Err(self.why_not(held));
-            }
-            held.entry.clone()
+            (held.entry.clone(), Arc::clone(self.method_of(held)?))
         };
-        let Some(method) = self.method.clone() else { return Err(cannot_be_renewed(&self.upstream)) };
         let (store, http) = (Arc::clone(&self.store), self.http.clone());
         let outcome = Job { store, entry: entry.clone(), method, http, forced }.run().await;
         self.ended(entry, outcome)

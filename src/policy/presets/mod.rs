@@ -153,6 +153,8 @@ impl rows::Provider {
             fill(&mut self.anthropic_base_url, &under.anthropic_base_url);
             fill(&mut self.prefix_url, &under.prefix_url);
             fill(&mut self.quota, &under.quota);
+            fill(&mut self.key_check, &under.key_check);
+            fill(&mut self.login, &under.login);
         }
         fill(&mut self.name, &under.name);
         fill(&mut self.status, &under.status);
@@ -256,6 +258,8 @@ mod tests {
         assert_eq!(mine.base_url.as_deref(), Some("https://open.bigmodel.cn/api/coding/paas/v4"));
         assert_eq!(mine.key_env, Some(vec!["MINE".to_owned()]));
         assert!(mine.terms.is_some() && mine.patch_stream_tools.is_some());
+        let login = |name: &str| catalogue.row(name).unwrap().login;
+        assert!(login("openrouter").is_some() && login("iflow").is_some() && login("mine").is_none());
         let zai = catalogue.row("zai").unwrap();
         assert_eq!((zai.always_stream, zai.name.as_deref()), (Some(true), Some("Z.AI")));
     }
