@@ -2,7 +2,7 @@
 
 use super::credential::Credential;
 use super::keyring;
-use super::store::{Account, DEFAULT_PROFILE, is_iflows, replace};
+use super::store::{Account, DEFAULT_PROFILE, replace};
 use crate::error::{Error, ErrorKind, Result};
 use crate::private;
 use jiff::Timestamp;
@@ -98,42 +98,54 @@ impl Document {
         object(object(&mut self.members, "upstreams"), name)
     }
 
-    /// Puts an account in, or only chooses it.
-    pub(super) fn put(&mut self, account: &Account, members: Option<Map<String, Value>>, select: bool) {
+    /// Puts an account in. The first one of an upstream is also the one that calls use.
+    pub(super) fn put(&mut self, account: &Account, members: Map<String, Value>) {
         let is_first = self.profiles(&account.upstream).next().is_none();
-        let upstream = self.upstream_mut(&account.upstream);
-        if select || is_first {
-            upstream.insert("current".to_owned(), account.profile.clone().into());
-        }
-        let profiles = object(upstream, "profiles");
-        match members {
-            Some(members) => drop(profiles.insert(account.profile.clone(), members.into())),
-            // The login is in a file of its own now.
-            None if is_iflows(account) => drop(profiles.shift_remove(&account.profile)),
-            None => {}
+        object(self.upstream_mut(&account.upstream), "profiles")
+            .insert(account.profile.clone(), members.into());
+        if is_first {
+            self.choose(account);
         }
     }
 
+    /// Has calls use an account.
+    pub(super) fn choose(&mut self, account: &Account) {
+        self.upstream_mut(&account.upstream).insert("current".to_owned(), account.profile.clone().into());
+    }
+
+    /// Takes an account out, and has calls use another where they used this one.
     pub(super) fn remove(&mut self, account: &Account) -> bool {
         let name = &account.upstream;
         if self.upstream(name).is_none() {
             return false;
         }
+        let was_current = self.current(name) == account.profile;
         let upstream = self.upstream_mut(name);
         let profiles = object(upstream, "profiles");
         let removed = profiles.shift_remove(&account.profile).is_some();
-        let next = profiles.keys().next().cloned();
-        if upstream.get("current").and_then(Value::as_str) == Some(&account.profile) {
-            match next {
-                Some(next) => drop(upstream.insert("current".to_owned(), next.into())),
-                None => drop(upstream.shift_remove("current")),
-            }
+        match profiles.keys().next().cloned() {
+            Some(next) if was_current => drop(upstream.insert("current".to_owned(), next.into())),
+            None if was_current => drop(upstream.shift_remove("current")),
+            Some(_) | None => {}
         }
-        let is_empty = upstream.values().all(|value| *value == json!({}));
+        self.tidy(name);
+        removed
+    }
+
+    /// Takes out the secret of a client that nobody logs in with any more.
+    pub(super) fn forget_client(&mut self, name: &str) {
+        if self.upstream(name).is_some() {
+            self.upstream_mut(name).shift_remove("client_secret");
+            self.tidy(name);
+        }
+    }
+
+    /// Leaves nothing behind of an upstream of which nothing is stored.
+    fn tidy(&mut self, name: &str) {
+        let is_empty = self.upstream_mut(name).values().all(|value| *value == json!({}));
         if is_empty {
             object(&mut self.members, "upstreams").shift_remove(name);
         }
-        removed
     }
 }
 

@@ -181,8 +181,7 @@ impl Store {
     /// # Errors
     /// `Usage` where a file is a link, is another's, or cannot be written; it is then as it was.
     pub fn put(&self, account: &Account, credential: &Credential, select: bool) -> Result<Kept> {
-        let own = self.own_file(account, credential);
-        if let Some(path) = own {
+        if let Some(path) = self.own_file(account, credential) {
             let _lock = write_lock(path)?;
             private::check_target(path)?;
             let merged = match read_iflow(path) {
@@ -194,16 +193,22 @@ impl Store {
                 }
             };
             write(path, merged.as_ref().unwrap_or(credential).members())?;
-        }
-        let is_own = own.is_some();
-        if !is_own || select {
-            let members = (!is_own).then(|| credential.members().clone());
-            let in_keyring = self.change(is_own, |document| document.put(account, members, select))?;
-            if !is_own {
-                return Ok(Kept::new(&self.file, in_keyring));
+            if select {
+                self.change(true, |document| {
+                    // A key that was entered here would go before it.
+                    document.remove(account);
+                    document.choose(account);
+                })?;
             }
+            return Ok(Kept::new(path, false));
         }
-        Ok(Kept::new(own.unwrap_or(&self.file), false))
+        let in_keyring = self.change(false, |document| {
+            document.put(account, credential.members().clone());
+            if select {
+                document.choose(account);
+            }
+        })?;
+        Ok(Kept::new(&self.file, in_keyring))
     }
 
     /// Forgets an account; `false` if there was none.
@@ -222,6 +227,10 @@ impl Store {
                 Err(error) => return Err(unwritable(path, error)),
             }
         }
+        let upstream = &account.upstream;
+        if !self.list().entries.iter().any(|entry| entry.account.upstream == *upstream) {
+            self.change(true, |document| document.forget_client(upstream))?;
+        }
         Ok(removed)
     }
 
@@ -230,7 +239,7 @@ impl Store {
     /// # Errors
     /// As [`Store::put`].
     pub fn select(&self, account: &Account) -> Result<()> {
-        self.change(false, |document| document.put(account, None, true)).map(drop)
+        self.change(false, |document| document.choose(account)).map(drop)
     }
 
     /// The secret of the client that logs in at an upstream, if one was entered here.
@@ -289,7 +298,7 @@ impl Store {
     }
 }
 
-pub(super) fn is_iflows(account: &Account) -> bool {
+fn is_iflows(account: &Account) -> bool {
     account.upstream == IFLOW && account.profile == DEFAULT_PROFILE
 }
 

@@ -86,7 +86,7 @@ fn judged(name: &str, error: Error) -> Result<Checked> {
             let message = format!("the key could not be tried, and is not stored: {error}");
             let error = Error::new(kind, message).with_source(error);
             Err(error.with_hint(format!(
-                "try again, or `iflow2api auth login {name} --no-check` stores it untried"
+                "try again, or `iflow2api auth login {name} --with-token --no-check` stores it untried"
             )))
         }
     }
