@@ -202,7 +202,7 @@ impl<'a> Grants<'a> {
             Err(RequestTokenError::Parse(error, body)) => {
                 Err(self.not_granted(error.inner(), &body, wire.status()))
             }
-            Err(RequestTokenError::Other(what)) => Err(self.method.bad(&what)),
+            Err(RequestTokenError::Other(_)) => Err(self.not_understood(wire.status())),
         }
     }
 
@@ -293,7 +293,7 @@ impl<'a> Grants<'a> {
             }
             RequestTokenError::Request(error) => self.method.about(error),
             RequestTokenError::Parse(error, body) => self.not_granted(error.inner(), &body, wire.status()),
-            RequestTokenError::Other(what) => self.method.bad(&what),
+            RequestTokenError::Other(_) => self.not_understood(wire.status()),
         }
     }
 
@@ -334,18 +334,18 @@ impl<'a> Grants<'a> {
             let words = text("message").map(said).unwrap_or_default();
             return self.method.bad(&format!("it refused with code {}: {words}", said(&code)));
         }
-        let what = if status == 200 {
-            "its answer holds no access token".to_owned()
-        } else {
-            format!("it answered with status {status}")
-        };
         // The parser's own words may repeat a token; where it stopped is enough.
-        tracing::debug!(
-            line = at.line(),
-            column = at.column(),
-            status,
-            "a token endpoint's answer is not understood"
-        );
+        let (line, column) = (at.line(), at.column());
+        tracing::debug!(line, column, status, "a token endpoint's answer is not understood");
+        self.not_understood(status)
+    }
+
+    /// An answer that is neither tokens nor a refusal.
+    fn not_understood(&self, status: u16) -> Error {
+        let what = match status {
+            200 => "its answer holds no access token".to_owned(),
+            _ => format!("it answered with status {status}"),
+        };
         self.method.bad(&what).with_status(if status == 200 { 502 } else { status })
     }
 }

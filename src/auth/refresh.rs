@@ -84,9 +84,18 @@ pub struct Note {
     /// Why it failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
+    /// What to do about that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    /// Whether only a new login helps, or another client.
+    #[serde(default)]
+    needs_login: bool,
     /// Whether it failed for good.
     #[serde(default)]
     pub is_final: bool,
+    /// Whether the access token was not good any more either.
+    #[serde(default)]
+    pub refused: bool,
     /// Which refresh token that was: a digest of it.
     token: String,
 }
@@ -100,6 +109,20 @@ impl Note {
     /// Whether it is about this login.
     pub fn is_about(&self, login: &Login) -> bool {
         login.refresh_token.as_ref().is_some_and(|token| self.token == fingerprint(token))
+    }
+
+    /// The failure that it tells of.
+    fn failure(self) -> Failure {
+        let kind = if self.needs_login { ErrorKind::LoginRequired } else { ErrorKind::BadAnswer };
+        // Not asked again at once: whoever failed a moment ago fails again.
+        let status = (!self.needs_login).then_some(503);
+        Failure {
+            kind,
+            message: self.failed.unwrap_or_default(),
+            hint: self.hint,
+            status,
+            is_final: self.is_final,
+        }
     }
 
     /// Whether asking again is of no use yet. A note from the future says nothing: some clock was wrong.
@@ -122,6 +145,8 @@ pub struct Job {
     pub http: Http,
     /// Whether a person wants it, who may try as often as they like.
     pub forced: bool,
+    /// Whether what there was has been refused, or has ended.
+    pub refused: bool,
 }
 
 impl Job {
@@ -167,15 +192,19 @@ impl Job {
         }
         let note = lock.as_mut().and_then(|lock| serde_json::from_str::<Note>(&lock.note()).ok());
         if let Some(note) = note.filter(|note| !self.forced && note.forbids(login, Timestamp::now())) {
-            return Err(self.noted(&note));
+            return Err(note.failure());
         }
         let token = login.refresh_token.as_ref().map(fingerprint);
         let outcome = self.ask(&now, login);
         if let Some(lock) = &mut lock {
+            let failure = outcome.as_ref().err();
             let note = Note {
                 at: Timestamp::now().as_millisecond(),
-                failed: outcome.as_ref().err().map(|failure| failure.message.clone()),
-                is_final: outcome.as_ref().is_err_and(Failure::is_final),
+                failed: failure.map(|failure| failure.message.clone()),
+                hint: failure.and_then(|failure| failure.hint.clone()),
+                needs_login: failure.is_some_and(|failure| failure.kind == ErrorKind::LoginRequired),
+                is_final: failure.is_some_and(Failure::is_final),
+                refused: self.refused && !self.forced,
                 token: match &outcome {
                     Ok(refreshed) => {
                         let login = refreshed.credential.as_login();
@@ -200,17 +229,6 @@ impl Job {
                 Ok(self.entry.credential.clone())
             }
         }
-    }
-
-    fn noted(&self, note: &Note) -> Failure {
-        let name = &self.entry.account.upstream;
-        let message = note.failed.clone().unwrap_or_default();
-        let error = if note.is_final {
-            Error::new(ErrorKind::LoginRequired, message).with_code(INVALID_GRANT)
-        } else {
-            Error::new(ErrorKind::BadAnswer, message).with_status(503)
-        };
-        error.with_hint(format!("`iflow2api auth login {name}` logs in anew")).into()
     }
 
     /// Asks the server for new tokens, stores them, and asks for what else belongs to them.

@@ -245,7 +245,8 @@ impl Session {
             (held.entry.clone(), Arc::clone(self.method_of(held)?))
         };
         let (store, http) = (Arc::clone(&self.store), self.http.clone());
-        let outcome = Job { store, entry: entry.clone(), method, http, forced }.run().await;
+        let job = Job { store, entry: entry.clone(), method, http, forced, refused: refused.is_some() };
+        let outcome = job.run().await;
         self.ended(entry, outcome)
     }
 
@@ -274,7 +275,7 @@ impl Session {
                 let secrets: Vec<&Secret> = entry.credential.secrets().collect();
                 let error =
                     secrets.into_iter().fold(failure.error(), |error, secret| error.masking(secret.expose()));
-                let hint = error.hint().unwrap_or_default();
+                let hint = error.hint();
                 tracing::warn!(upstream = self.upstream, reason = %error, hint, "the login cannot be refreshed");
                 state.failed = Some((Instant::now(), failure));
                 Err(error)

@@ -89,6 +89,8 @@ struct Lasting {
     expires: Option<Timestamp>,
     left: Option<Duration>,
     renews: bool,
+    /// Whether the provider has refused it, and its renewal too.
+    refused: bool,
     obtained: Option<Timestamp>,
     failed: Option<(Option<Timestamp>, String)>,
 }
@@ -208,15 +210,16 @@ impl Lasting {
     fn of(login: &Login, renews: bool, note: Option<Note>) -> Self {
         let failed = note.filter(|note| note.is_about(login)).and_then(|note| {
             let at = Timestamp::from_millisecond(note.at).ok();
-            Some((at, note.failed?, note.is_final))
+            Some((at, note.failed?, note.is_final, note.is_final && note.refused))
         });
-        let is_dead = failed.as_ref().is_some_and(|(_, _, is_final)| *is_final);
+        let is_dead = failed.as_ref().is_some_and(|(_, _, is_final, _)| *is_final);
         Self {
             expires: login.expires,
             left: login.left(Timestamp::now()),
             renews: renews && !is_dead,
             obtained: login.obtained,
-            failed: failed.map(|(at, why, _)| (at, why)),
+            refused: failed.as_ref().is_some_and(|(.., refused)| *refused),
+            failed: failed.map(|(at, why, ..)| (at, why)),
         }
     }
 
@@ -224,7 +227,7 @@ impl Lasting {
     fn is_good(&self, credential: &Credential) -> bool {
         let lives = self.left.is_none_or(|left| !left.is_zero());
         let has_key = credential.as_login().is_some_and(|login| login.api_key.is_some());
-        self.renews || credential.bearer().is_some() && (lives || has_key)
+        self.renews || !self.refused && credential.bearer().is_some() && (lives || has_key)
     }
 
     fn text(&self) -> String {

@@ -6,6 +6,7 @@ pub mod caller;
 pub mod client;
 pub mod fake;
 pub mod fakes;
+pub mod login;
 pub mod plan;
 pub mod program;
 #[cfg(target_os = "linux")]

@@ -3,8 +3,10 @@
 use super::PATIENCE;
 use super::client::{Answer, connect};
 use super::upstream::Upstream;
+use std::io::{Seek as _, Write as _};
 use std::net::SocketAddr;
 use std::process::Stdio;
+use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -16,13 +18,17 @@ pub const KEY: &str = "sk-upstream-8Zq4-never-shown";
 
 /// A program that is set up and not started.
 pub struct Setup {
-    pub(super) home: TempDir,
+    pub(super) home: Arc<TempDir>,
     pub(super) command: Command,
 }
 
 /// Sets up `iflow2api` with these arguments, and nothing of the environment of the test.
 pub fn setup(arguments: &[&str]) -> Setup {
-    let home = tempfile::tempdir().unwrap();
+    setup_in(&Arc::new(tempfile::tempdir().unwrap()), arguments)
+}
+
+/// The same in a home that others use too.
+pub fn setup_in(home: &Arc<TempDir>, arguments: &[&str]) -> Setup {
     let mut command = Command::new(env!("CARGO_BIN_EXE_iflow2api"));
     command.args(arguments).env_clear().current_dir(home.path());
     for (name, folder) in [
@@ -39,7 +45,7 @@ pub fn setup(arguments: &[&str]) -> Setup {
     command.env("IFLOW2API_RETRY_RETRIES", "0").env("IFLOW2API_CONTINUATION_RESCUE", "off");
     command.env("IFLOW2API_CIRCUIT_FAILURES", "0");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    Setup { home, command }
+    Setup { home: Arc::clone(home), command }
 }
 
 /// Sets up a server before a provider of this preset, whose table has these further lines.
@@ -96,6 +102,26 @@ impl Setup {
     pub fn arguments(mut self, arguments: &[&str]) -> Self {
         self.command.args(arguments);
         self
+    }
+
+    /// Gives the program this on stdin.
+    pub fn stdin(mut self, text: &str) -> Self {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text.as_bytes()).and_then(|()| file.rewind()).unwrap();
+        self.command.stdin(file);
+        self
+    }
+
+    /// Starts it, and waits for nothing.
+    pub fn launch(mut self) -> Program {
+        let mut child = self.command.spawn().unwrap();
+        let (sender, said) = watch::channel(String::new());
+        let pipes: [Pipe; 2] =
+            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
+        for pipe in pipes {
+            tokio::spawn(collect(pipe, sender.clone()));
+        }
+        Program { address: ([127, 0, 0, 1], 0).into(), said, child, _home: self.home }
     }
 
     /// Starts a server, and waits until it says where it listens.
@@ -158,7 +184,7 @@ pub struct Program {
     pub address: SocketAddr,
     said: watch::Receiver<String>,
     child: Child,
-    _home: TempDir,
+    _home: Arc<TempDir>,
 }
 
 impl Program {
@@ -219,6 +245,14 @@ impl Program {
     pub async fn terminate(&self) {
         let id = self.child.id().expect("a living program").to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+    }
+
+    /// Waits for its end and the last of what it wrote: exit status, stdout and stderr.
+    pub async fn ended(&mut self) -> (Option<i32>, String) {
+        let code = self.end().await;
+        // It never comes about, and so waits until nobody writes any more.
+        assert!(timeout(PATIENCE, self.said.wait_for(|_| false)).await.expect("its pipes end").is_err());
+        (code, self.said())
     }
 
     /// Waits for its end, and returns the exit status.

@@ -12,6 +12,7 @@ use std::num::NonZeroU16;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
@@ -80,7 +81,7 @@ pub struct Terminal {
     device: OwnedFd,
     written: watch::Sender<Written>,
     readers: Vec<JoinHandle<()>>,
-    _home: TempDir,
+    _home: Arc<TempDir>,
 }
 
 impl Setup {
