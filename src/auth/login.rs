@@ -192,15 +192,22 @@ impl Pending {
                     .with_hint(format!("`iflow2api auth login {name}` begins anew")));
             }
         };
-        match method.flow {
+        let finished = match method.flow {
             Flow::Openrouter => self.key(&code, http).await,
-            Flow::Standard | Flow::Iflow => {
-                let grants = Grants::new(method, http);
-                let tokens =
-                    grants.code(code.expose(), self.redirect.as_str(), self.verifier.as_ref()).await?;
-                complete(method, refresh::first(tokens), http).await
-            }
-        }
+            Flow::Standard | Flow::Iflow => self.tokens(&code, http).await,
+        };
+        // What a server says of what it was shown may repeat it.
+        let shown = [Some(&code), self.verifier.as_ref(), method.client_secret.as_ref()];
+        finished.map_err(|error| {
+            shown.into_iter().flatten().fold(error, |error, secret| error.masking(secret.expose()))
+        })
+    }
+
+    /// Exchanges a code for tokens, and for what else belongs to them.
+    async fn tokens(&self, code: &Secret, http: &Http) -> Result<Credential> {
+        let grants = Grants::new(&self.method, http);
+        let tokens = grants.code(code.expose(), self.redirect.as_str(), self.verifier.as_ref()).await?;
+        complete(&self.method, refresh::first(tokens), http).await
     }
 
     /// Exchanges OpenRouter's code for a key.

@@ -30,7 +30,6 @@ pub struct Failure {
     kind: ErrorKind,
     message: String,
     hint: Option<String>,
-    status: Option<u16>,
     is_final: bool,
 }
 
@@ -40,26 +39,27 @@ impl Failure {
         self.is_final
     }
 
-    /// The error of one who waited.
+    /// The error of one who waited. It is not asked again at once, and does not count against the upstream, which
+    /// was not asked: both would hide what is wrong.
     pub fn error(&self) -> Error {
-        let mut error = Error::new(self.kind, self.message.clone());
-        if let Some(hint) = &self.hint {
-            error = error.with_hint(hint.clone());
-        }
-        match self.status {
-            Some(status) => error.with_status(status),
+        let error = Error::new(self.kind, self.message.clone()).with_retries_at_most(0);
+        let error = match &self.hint {
+            Some(hint) => error.with_hint(hint.clone()),
             None => error,
-        }
+        };
+        if self.kind == ErrorKind::BadAnswer { error.with_status(500) } else { error }
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self {
-            kind: error.kind(),
+            kind: match error.kind() {
+                ErrorKind::Unreachable | ErrorKind::TimedOut => ErrorKind::BadAnswer,
+                kind => kind,
+            },
             message: error.message().to_owned(),
             hint: error.hint().map(str::to_owned),
-            status: error.status(),
             is_final: error.code() == Some(INVALID_GRANT),
         }
     }
@@ -114,15 +114,7 @@ impl Note {
     /// The failure that it tells of.
     fn failure(self) -> Failure {
         let kind = if self.needs_login { ErrorKind::LoginRequired } else { ErrorKind::BadAnswer };
-        // Not asked again at once: whoever failed a moment ago fails again.
-        let status = (!self.needs_login).then_some(503);
-        Failure {
-            kind,
-            message: self.failed.unwrap_or_default(),
-            hint: self.hint,
-            status,
-            is_final: self.is_final,
-        }
+        Failure { kind, message: self.failed.unwrap_or_default(), hint: self.hint, is_final: self.is_final }
     }
 
     /// Whether asking again is of no use yet. A note from the future says nothing: some clock was wrong.
@@ -195,7 +187,7 @@ impl Job {
             return Err(note.failure());
         }
         let token = login.refresh_token.as_ref().map(fingerprint);
-        let outcome = self.ask(&now, login);
+        let outcome = self.ask(&now, login).map_err(|error| self.masked(error, &now));
         if let Some(lock) = &mut lock {
             let failure = outcome.as_ref().err();
             let note = Note {
@@ -231,8 +223,18 @@ impl Job {
         }
     }
 
+    /// A server's own words, without anything that it was shown or has granted.
+    fn masked(&self, error: Error, stored: &Credential) -> Failure {
+        let now = self.store.account(&self.entry.account).ok().flatten();
+        let secrets = stored.secrets().chain(now.iter().flat_map(|entry| entry.credential.secrets()));
+        secrets
+            .chain(&self.method.client_secret)
+            .fold(error, |error, secret| error.masking(secret.expose()))
+            .into()
+    }
+
     /// Asks the server for new tokens, stores them, and asks for what else belongs to them.
-    fn ask(&self, stored: &Credential, login: &Login) -> Result<Refreshed, Failure> {
+    fn ask(&self, stored: &Credential, login: &Login) -> Result<Refreshed> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime
             .map_err(|error| internal("no runtime for a refresh can be started").with_source(error))?;
@@ -244,7 +246,7 @@ impl Job {
             // Only the key is missing where the last refresh did not get as far.
             if !login.key_pending || self.forced {
                 let Some(token) = &login.refresh_token else {
-                    return Err(cannot_be_renewed(&self.entry.account.upstream).into());
+                    return Err(cannot_be_renewed(&self.entry.account.upstream));
                 };
                 let tokens = grants.refresh(token).await?;
                 login = renewed(&login, tokens, method.flow);

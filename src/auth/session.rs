@@ -271,10 +271,7 @@ impl Session {
                     .ok_or_else(|| cannot_be_renewed(&self.upstream))
             }
             Err(failure) => {
-                // Before the words of others are repeated, nothing of ours may be among them.
-                let secrets: Vec<&Secret> = entry.credential.secrets().collect();
-                let error =
-                    secrets.into_iter().fold(failure.error(), |error, secret| error.masking(secret.expose()));
+                let error = failure.error();
                 let hint = error.hint();
                 tracing::warn!(upstream = self.upstream, reason = %error, hint, "the login cannot be refreshed");
                 state.failed = Some((Instant::now(), failure));

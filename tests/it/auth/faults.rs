@@ -130,6 +130,22 @@ async fn f9_a_login_that_is_only_old_goes_on_being_used() {
 }
 
 #[tokio::test]
+async fn f9_a_login_servers_fault_is_not_waited_for_and_not_held_against_the_upstream() {
+    let place = Place::new(Form::Standard).await;
+    place.store(&place.login.grant(), -1);
+    place.login.instead(TOKEN, Exchange::steps([Step::Close]));
+    let setup = place.setup(&["serve", "--port", "0"]);
+    let setup = setup.env("IFLOW2API_RETRY_RETRIES", "3").env("IFLOW2API_RETRY_DELAYS", "10m");
+    let program = setup.env("IFLOW2API_CIRCUIT_FAILURES", "2").start().await;
+    for _ in 0..5 {
+        let mut answer = program.chat(ASK).await;
+        let json = answer.json().await;
+        assert!(json["error"]["message"].as_str().unwrap().contains("cannot be reached"), "{json}");
+        assert_eq!(answer.status, 502, "{json}");
+    }
+}
+
+#[tokio::test]
 async fn a_dead_login_is_said_with_what_to_do_and_a_new_one_mends_a_server_that_runs() {
     let place = Place::new(Form::Standard).await;
     place.store(&place.login.grant(), 47);
