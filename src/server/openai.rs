@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{Call, ModelEntry, Passthrough};
 use crate::wire::openai::ChatRequest;
 use bytes::Bytes;
+use jiff::Timestamp;
 use poem::web::Data;
 use poem::{Endpoint, Request, Response};
 use poem_openapi::OpenApi;
@@ -167,19 +168,10 @@ fn model_body(model: &ModelEntry) -> Value {
     })
 }
 
-/// A time as RFC 3339 has it, by Hinnant's `civil_from_days`
-/// (<https://howardhinnant.github.io/date_algorithms.html>): years from March, eras of 400 of them.
+/// A time as RFC 3339 has it.
 fn rfc3339(unix_seconds: u64) -> String {
-    let (days, seconds) = (unix_seconds / 86_400 + 719_468, unix_seconds % 86_400);
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    let time = i64::try_from(unix_seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    time.unwrap_or_default().to_string()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::error::{Class, ErrorKind};
 use crate::policy::presets::rows::{self, Place};
 use crate::wire::json::{Kind, Members, Raw};
+use jiff::Timestamp;
 use regex::Regex;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
@@ -67,7 +68,7 @@ impl Rule {
         let expression = || self.row.reset.as_deref().and_then(|text| Regex::new(text).ok());
         let found = self.reset.get_or_init(expression).as_ref()?.captures(text)?;
         let found = found.get(1).or(found.get(0))?.as_str();
-        let at = unix_seconds(found)? - zone_seconds(self.row.reset_tz.as_deref())?;
+        let at = time_of(found, self.row.reset_tz.as_deref())?.as_second();
         let at = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(at).ok()?);
         Some(at.duration_since(now).unwrap_or_default())
     }
@@ -88,36 +89,13 @@ fn value_at(members: &Members, pointer: &str) -> Option<String> {
     }
 }
 
-/// Seconds since 1970 of `YYYY-MM-DD HH:MM:SS`, as if it were in UTC.
-fn unix_seconds(text: &str) -> Option<i64> {
+/// The time that a text such as `2026-11-26 00:30:00` says, in a zone such as `+08:00`; in UTC where none is known.
+fn time_of(text: &str, zone: Option<&str>) -> Option<Timestamp> {
     let numbers: Vec<i64> =
         text.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect();
     let &[year, month, day, hour, minute, ref rest @ ..] = numbers.as_slice() else { return None };
-    let second = rest.first().copied().unwrap_or(0);
-    let in_range =
-        (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60 && second < 61;
-    if !in_range {
-        return None;
-    }
-    // Days since 1970 in the Gregorian calendar, years beginning in March: howardhinnant.github.io/date_algorithms.html
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
-    Some(days * 86_400 + hour * 3_600 + minute * 60 + second)
-}
-
-/// The seconds by which `+08:00` is ahead of UTC.
-fn zone_seconds(zone: Option<&str>) -> Option<i64> {
-    let Some(zone) = zone else { return Some(0) };
-    let (sign, rest) = match zone.split_at_checked(1)? {
-        ("+", rest) => (1, rest),
-        ("-", rest) => (-1, rest),
-        _ => return (zone == "Z").then_some(0),
-    };
-    let (hours, minutes) = rest.split_once(':').unwrap_or((rest, "0"));
-    Some(sign * (hours.parse::<i64>().ok()? * 3_600 + minutes.parse::<i64>().ok()? * 60))
+    let (second, zone) = (rest.first().copied().unwrap_or(0), zone.unwrap_or("Z"));
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{zone}").parse().ok()
 }
 
 /// The kind of error that a class becomes; nothing where its status decides (T3).
@@ -143,7 +121,7 @@ mod tests {
     use crate::policy::presets::Catalogue;
 
     #[test]
-    fn dates_are_counted_in_seconds() {
+    fn times_are_read_in_their_zone() {
         for (text, expected) in [
             ("1970-01-01 00:00:00", Some(0)),
             ("2000-03-01 00:00:00", Some(951_868_800)),
@@ -152,11 +130,15 @@ mod tests {
             ("2026-13-25 16:00:00", None),
             ("soon", None),
         ] {
-            assert_eq!(unix_seconds(text), expected, "{text}");
+            assert_eq!(time_of(text, None).map(Timestamp::as_second), expected, "{text}");
         }
-        assert_eq!(zone_seconds(Some("+08:00")), Some(28_800));
-        assert_eq!(zone_seconds(Some("-03:30")), Some(-12_600));
-        assert_eq!(zone_seconds(Some("Z")), Some(0));
+        for (zone, ahead) in [("+08:00", 28_800), ("-03:30", -12_600), ("Z", 0)] {
+            assert_eq!(
+                time_of("1970-01-02 00:00:00", Some(zone)).unwrap().as_second(),
+                86_400 - ahead,
+                "{zone}"
+            );
+        }
     }
 
     /// 2026-11-25 16:00:00 UTC.
