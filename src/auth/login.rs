@@ -124,9 +124,12 @@ impl Pending {
             return Err(NotOurs::State);
         }
         let issuer = |url: &str| url.trim_end_matches('/').to_owned();
-        if let (Some(theirs), Some(ours)) = (value("iss"), &self.method.issuer)
-            && issuer(&theirs) != issuer(ours)
-        {
+        let is_its_own = match (value("iss"), &self.method.issuer) {
+            (Some(theirs), Some(ours)) => issuer(&theirs) == issuer(ours),
+            (None, Some(_)) => !self.method.names_itself,
+            (_, None) => true,
+        };
+        if !is_its_own {
             return Err(NotOurs::Issuer);
         }
         if let Some(error) = value("error").filter(|error| !error.is_empty()) {

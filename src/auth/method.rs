@@ -68,6 +68,8 @@ pub struct Method {
     pub any_port: bool,
     /// Since when its service has ended, where it has and these are still its own addresses.
     pub retired: Option<String>,
+    /// Whether its answers to a browser always say whose they are (RFC 9207).
+    pub names_itself: bool,
 }
 
 /// What an authorization server says of itself, as far as it matters here.
@@ -78,6 +80,8 @@ struct Metadata {
     token_endpoint: Option<String>,
     device_authorization_endpoint: Option<String>,
     revocation_endpoint: Option<String>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
 }
 
 impl Method {
@@ -103,12 +107,21 @@ impl Method {
         self.token_url = self.token_url.or(metadata.token_endpoint);
         self.device_url = self.device_url.or(metadata.device_authorization_endpoint);
         self.revoke_url = self.revoke_url.or(metadata.revocation_endpoint);
+        self.names_itself = metadata.authorization_response_iss_parameter_supported;
         Ok(self)
     }
 
+    /// The same, as far as a refresh needs it: an issuer that is down must not keep a token endpoint from being asked.
+    ///
+    /// # Errors
+    /// As [`Method::discovered`].
+    pub async fn for_refresh(self, http: &Http) -> Result<Self> {
+        if self.token_url.is_some() { Ok(self) } else { self.discovered(http).await }
+    }
+
     async fn metadata(&self, issuer: &str, http: &Http) -> Result<Metadata> {
+        let parsed = self.endpoint("issuer", Some(&issuer.to_owned()))?;
         let base = issuer.trim_end_matches('/');
-        let parsed = Url::parse(base).map_err(|error| self.not_a_url("issuer").with_source(error))?;
         // OpenID Connect puts the name behind the issuer's path, RFC 8414 before it.
         let mut oauth = parsed.clone();
         oauth.set_path(&format!(

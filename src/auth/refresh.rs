@@ -239,7 +239,7 @@ impl Job {
         let runtime = runtime
             .map_err(|error| internal("no runtime for a refresh can be started").with_source(error))?;
         runtime.block_on(async {
-            let method = Method::clone(&self.method).discovered(&self.http).await?;
+            let method = Method::clone(&self.method).for_refresh(&self.http).await?;
             let grants = Grants::new(&method, &self.http);
             let mut login = login.clone();
             let mut asked = false;

@@ -114,6 +114,7 @@ pub fn method(resolved: &Resolved, upstream: &Upstream, row: &Row, store: &Store
         redirect_url: table.redirect_url.or(preset.redirect_url).unwrap_or_else(|| REDIRECT.to_owned()),
         ports,
         any_port,
+        names_itself: false,
         retired: row.retired.clone().filter(|_| is_own && row.status == Some(Status::Retired)),
     }))
 }
