@@ -58,6 +58,10 @@ complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l thinking -d
 hide\t'Leave them out'
 off\t'Ask the model not to think'"
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l max-tokens -d 'Bound the answer to this many tokens, thoughts included' -r
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l conversation -d 'Go on with this conversation, by its id or the beginning of it' -r
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l show -d 'Print a conversation' -r
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l rm -d 'Forget a conversation' -r
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l export -d 'Print a conversation as Markdown, or with --json as JSON' -r
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l upstream -d 'Ask this upstream: the name of one that is set up, or a base URL' -r
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l config -d 'Read this configuration file instead of the user\'s own' -r -F
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l log-format -d 'How the log is written' -r -f -a "text\t'Lines for people'
@@ -67,6 +71,9 @@ always\t''
 never\t''"
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l no-stream -d 'Wait for the whole answer'
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l json -d 'Print one JSON object: text, reasoning, usage, and how it came about'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -s c -l continue -d 'Go on with the last conversation'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l no-save -d 'Do not keep this conversation'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l list -d 'List the conversations that are kept, the newest first'
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l demo -d 'Ask the built-in demo upstream, without any account'
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -s v -l verbose -d 'Log more; twice for all'
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -s q -l quiet -d 'Log only errors'

@@ -30,6 +30,25 @@ pub fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     sync_directory(directory)
 }
 
+/// Adds to the end of a file, which is made with mode 0600 where it is not there; its directory with mode 0700. A line
+/// that a crash has left unfinished is ended first.
+///
+/// # Errors
+/// Whatever the system says, also where the file is a link.
+pub fn append(path: &Path, text: &[u8]) -> io::Result<()> {
+    make_directory(directory_of(path))?;
+    let mut file = create(path)?;
+    let length = file.seek(io::SeekFrom::End(0))?;
+    let mut last = [b'\n'];
+    if length > 0 {
+        file.seek(io::SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    let gap: &[u8] = if last == [b'\n'] { b"" } else { b"\n" };
+    file.write_all(&[gap, text].concat())?;
+    file.sync_data()
+}
+
 /// Removes what writers of a file left behind that were killed. Only for the one who holds its lock.
 pub fn sweep(path: &Path) {
     let prefix = prefix_of(path);
@@ -205,7 +224,7 @@ impl Lock {
     /// What the system says; `TimedOut` where others hold it for longer.
     pub fn take(path: &Path, limit: Duration) -> io::Result<Self> {
         make_directory(directory_of(path))?;
-        let file = lock_file(path)?;
+        let file = create(path)?;
         let until = Instant::now() + limit;
         loop {
             match file.try_lock() {
@@ -231,23 +250,19 @@ impl Lock {
     }
 }
 
+/// Opens a file for reading and writing, and makes it where it is not there.
 #[cfg(unix)]
-fn lock_file(path: &Path) -> io::Result<File> {
+fn create(path: &Path) -> io::Result<File> {
     use rustix::fs::OFlags;
     use std::os::unix::fs::OpenOptionsExt as _;
     let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed();
-    File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(flags)
-        .open(path)
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    options.mode(0o600).custom_flags(flags).open(path)
 }
 
 #[cfg(not(unix))]
-fn lock_file(path: &Path) -> io::Result<File> {
+fn create(path: &Path) -> io::Result<File> {
     File::options().read(true).write(true).create(true).truncate(false).open(path)
 }
 

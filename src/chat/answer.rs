@@ -176,8 +176,8 @@ impl Answer {
         matches!(self.stop_reason.as_deref(), Some("max_tokens" | "model_context_window_exceeded"))
     }
 
-    /// The answer as one object for scripts.
-    pub fn to_json(&self) -> Value {
+    /// The answer as one object for scripts, and the conversation that it is kept in.
+    pub fn to_json(&self, conversation: Option<&str>) -> Value {
         json!({
             "text": self.text,
             "reasoning": self.reasoning,
@@ -185,6 +185,7 @@ impl Answer {
             "usage": self.usage,
             "model": self.model,
             "upstream": self.upstream,
+            "conversation": conversation,
             "request_id": self.call.id,
             "first_token_ms": self.first_token.map(milliseconds),
             "ms": milliseconds(self.call.meter.elapsed()),

@@ -2,7 +2,8 @@
 //! same frames as a client of the Anthropic face.
 
 mod answer;
-mod history;
+pub mod archive;
+pub mod history;
 pub mod prompt;
 pub mod sanitiser;
 mod screen;
@@ -13,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{self, Gateway};
 use crate::wire::anthropic::MessagesRequest;
 use answer::Answer;
+use archive::{Archive, Kept, Writer};
 use bytes::Bytes;
 use futures_util::stream::StreamExt as _;
 use history::History;
@@ -78,13 +80,41 @@ pub struct Chat<'a> {
     gateway: &'a Arc<Gateway>,
     wish: Wish,
     history: History,
+    keeper: Option<Keeper>,
     screen: Screen,
+}
+
+/// Keeps what is said.
+struct Keeper {
+    archive: Archive,
+    writer: Writer,
+    /// Whether it was said already that nothing can be kept.
+    failed: bool,
 }
 
 impl<'a> Chat<'a> {
     /// A chat in which nothing was said yet.
     pub fn new(gateway: &'a Arc<Gateway>, wish: Wish, look: Look) -> Self {
-        Self { gateway, wish, history: History::default(), screen: Screen::new(look) }
+        Self { gateway, wish, history: History::default(), keeper: None, screen: Screen::new(look) }
+    }
+
+    /// The same, kept in an archive, as what goes on there.
+    #[must_use]
+    pub fn kept(mut self, archive: Archive, goes_on: Option<Kept>) -> Self {
+        let writer = match &goes_on {
+            Some(kept) => archive.go_on(kept),
+            None => archive.begin(self.wish.system.as_deref()),
+        };
+        self.history = History::of(goes_on.map(|kept| kept.exchanges).unwrap_or_default());
+        self.keeper = Some(Keeper { archive, writer, failed: false });
+        self
+    }
+
+    /// The same, going on with a conversation, of which nothing more is kept.
+    #[must_use]
+    pub fn after(mut self, kept: Kept) -> Self {
+        self.history = History::of(kept.exchanges);
+        self
     }
 
     /// One turn, shown as it comes.
@@ -103,7 +133,8 @@ impl<'a> Chat<'a> {
     pub async fn once_as_json(&mut self, prompt: String) -> Result<()> {
         let (answer, outcome) = self.turn(prompt).await;
         outcome?;
-        self.screen.data(&answer.to_json().to_string()).await
+        let conversation = self.keeper.as_ref().map(|keeper| keeper.writer.id());
+        self.screen.data(&answer.to_json(conversation).to_string()).await
     }
 
     /// Turn after turn, until the user leaves. `report` shows what a turn failed with.
@@ -134,7 +165,12 @@ impl<'a> Chat<'a> {
             match turn {
                 Turn::Nothing => {}
                 Turn::Exit => return Ok(()),
-                Turn::Clear => self.history.clear(),
+                Turn::Clear => {
+                    self.history.clear();
+                    if let Some(keeper) = &mut self.keeper {
+                        keeper.writer = keeper.archive.begin(self.wish.system.as_deref());
+                    }
+                }
                 Turn::Help => self.screen.notice(HELP),
                 Turn::Unknown(command) => {
                     self.screen.notice(&format!("there is no command `{command}`: /help shows all"));
@@ -165,7 +201,13 @@ impl<'a> Chat<'a> {
             error = screen::reader_left() => Err(error),
             received = self.receive(&mut answer) => received,
         };
-        self.history.answer(&answer.text);
+        let exchange = self.history.answer(&answer.text, &self.wish.model);
+        if let (Some(exchange), Some(keeper)) = (exchange, &mut self.keeper)
+            && let Err(error) = keeper.writer.add(exchange)
+            && !std::mem::replace(&mut keeper.failed, true)
+        {
+            tracing::warn!(%error, "this conversation cannot be kept");
+        }
         // Only a reader that reads nothing makes this wait.
         let ended = tokio::time::timeout(END_WAIT, self.screen.end()).await.unwrap_or(Ok(()));
         if answer.is_cut() && received.is_ok() {

@@ -112,7 +112,8 @@ impl Reader<'_> {
 
     fn setting(&self, name: &str, item: &Item, offset: usize, layer: &mut Layer) -> Result<()> {
         let subject = format!("{}: `{name}`", self.place(offset));
-        let Some(value) = value_of(item) else {
+        let is_switch = keys::place(name).is_some_and(Place::is_switch);
+        let Some(value) = value_of(item).filter(|_| is_switch || !item.is_bool()) else {
             let shape = keys::place(name).map_or("a value", Place::shape);
             return Err(usage(format!("{subject} must be {shape}"), None));
         };
@@ -155,10 +156,11 @@ fn value_of(item: &Item) -> Option<Value> {
             let texts = array.iter().map(|element| element.as_str().map(str::to_owned));
             texts.collect::<Option<Vec<_>>>().map(Value::List)
         }
-        toml_edit::Value::Float(_)
-        | toml_edit::Value::Boolean(_)
-        | toml_edit::Value::Datetime(_)
-        | toml_edit::Value::InlineTable(_) => None,
+        // The words of a switch.
+        toml_edit::Value::Boolean(switch) => {
+            Some(Value::Text(if *switch.value() { "on" } else { "off" }.to_owned()))
+        }
+        toml_edit::Value::Float(_) | toml_edit::Value::Datetime(_) | toml_edit::Value::InlineTable(_) => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Config;
 pub use super::settings::*;
-use super::value::{Fault, Value, quoted};
+use super::value::{Fault, Field, Value, quoted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::near;
 
@@ -28,6 +28,11 @@ impl Place<'_> {
             Self::Upstream(_, setting) => setting.field.shape(),
             Self::Login(_, setting) => setting.field.shape(),
         }
+    }
+
+    /// Whether it is on or off, and so may be written as `true` or `false`.
+    pub(super) fn is_switch(self) -> bool {
+        matches!(self, Self::Once(Setting { field: Field::Choice(_, words), .. }) if *words == SWITCH)
     }
 
     /// Reads a line of text as a value of this setting and judges it.

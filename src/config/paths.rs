@@ -12,6 +12,7 @@ pub struct Paths {
     iflow_settings: Option<PathBuf>,
     iflow_login: Option<PathBuf>,
     models: Option<PathBuf>,
+    chats: Option<PathBuf>,
 }
 
 impl Paths {
@@ -23,6 +24,7 @@ impl Paths {
             iflow_settings: home.map(|home| home.join(".iflow").join("settings.json")),
             iflow_login: home.map(|home| home.join(".iflow").join("oauth_creds.json")),
             models: None,
+            chats: None,
         }
     }
 
@@ -30,6 +32,7 @@ impl Paths {
     pub fn of_user(flag: Option<&Path>, environment: &dyn Fn(&str) -> Option<String>) -> Self {
         let mut paths = Self::new(dirs::home_dir().as_deref(), dirs::config_dir().as_deref());
         paths.models = dirs::cache_dir().map(|cache| cache.join("iflow2api").join("models"));
+        paths.chats = dirs::data_dir().map(|data| data.join("iflow2api").join("chats"));
         let variable = || environment(CONFIG_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
         match flag.map(Path::to_path_buf).or_else(variable) {
             Some(path) => paths.with_config(path),
@@ -64,6 +67,11 @@ impl Paths {
     /// The folder in which model lists are kept, if there is a place for it. Only a cache.
     pub fn models(&self) -> Option<&Path> {
         self.models.as_deref()
+    }
+
+    /// The folder in which conversations are kept, if there is a place for it.
+    pub fn chats(&self) -> Option<&Path> {
+        self.chats.as_deref()
     }
 
     /// Where keys and logins are kept, if there is a place for them: beside the configuration.

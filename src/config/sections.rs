@@ -21,6 +21,8 @@ pub struct Config {
     pub context: Context,
     /// How long each wait may be.
     pub timeout: Timeouts,
+    /// How `chat` behaves.
+    pub chat: Chat,
     /// How one logs in at upstreams.
     pub auth: Auth,
     /// Those of the file in its order, then `env`, `iflow`, `flag`, the default one if it is nothing but the
@@ -105,6 +107,13 @@ pub struct Retry {
     pub budget: u32,
 }
 
+/// How `chat` behaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chat {
+    /// One of [`super::keys::SWITCH`].
+    pub save: String,
+}
+
 /// How one logs in at upstreams.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Auth {
@@ -166,6 +175,7 @@ impl Config {
                 hold: Duration::ZERO,
                 ping: Duration::ZERO,
             },
+            chat: Chat { save: String::new() },
             auth: Auth { refresh_before: Duration::ZERO, store: String::new(), logins: Vec::new() },
             upstreams: Vec::new(),
             default_upstream: None,

@@ -174,6 +174,8 @@ pub static SETTINGS: &[Setting<Config>] = &[
         "how long the head of a stream waits for the upstream's first frame"),
     row("timeout.ping", Field::Duration(|config| &mut config.timeout.ping), Some("10s"), None,
         "how long a stream is silent before the caller gets a sign of life"),
+    row("chat.save", Field::Choice(|config| &mut config.chat.save, SWITCH), Some("on"), None,
+        "whether conversations of `chat` are kept, in the user's data directory"),
     row("auth.refresh_before", Field::Duration(|config| &mut config.auth.refresh_before), Some("45h"), None,
         "how long before its end a login is renewed, but never more than 15/16 of its life"),
     row("auth.store", Field::Choice(|config| &mut config.auth.store, STORES), Some("file"), None,

@@ -286,7 +286,11 @@ impl<T> Field<T> {
                 Ok(number) => *field(target) = number,
                 Err(_) => return Err(Fault::new(format!("must be {}, not {number}", self.shape()))),
             },
-            (Self::Choice(field, among), Value::Text(text)) => *field(target) = one_of(text, among)?,
+            (Self::Choice(field, among), Value::Text(text)) => {
+                let word = one_of(text, among)?;
+                field(target).clone_from(&word);
+                return Ok(Value::Text(word));
+            }
             (Self::Chosen(field, among), Value::Text(text)) => *field(target) = Some(one_of(text, among)?),
             _ => return Err(Fault::new(format!("must be {}", self.shape()))),
         }
@@ -319,6 +323,11 @@ impl<T> Field<T> {
 }
 
 fn one_of(text: &str, among: &[&str]) -> Result<String, Fault> {
+    let text = match text {
+        "true" | "yes" if among == keys::SWITCH => "on",
+        "false" | "no" if among == keys::SWITCH => "off",
+        _ => text,
+    };
     if among.contains(&text) {
         return Ok(text.to_owned());
     }

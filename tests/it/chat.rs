@@ -99,6 +99,7 @@ async fn json_says_what_came_and_how() {
         let mut take = |name| members.remove(name).unwrap();
         assert!(take("ms").is_u64());
         assert_eq!(take("first_token_ms").is_u64(), form.is_empty());
+        assert!(take("conversation").as_str().is_some_and(|id| !id.is_empty()));
         assert!(take("request_id").as_str().unwrap().starts_with("req_"));
         assert!(take("reasoning").as_str().unwrap().starts_with("There is no model here"));
         let usage = take("usage");

@@ -35,7 +35,7 @@ const COMMON_VARIABLES: [(&str, &str); 4] = [
     ("SSL_CERT_FILE, SSL_CERT_DIR", "the CA certificates to trust, in place of the system's"),
 ];
 
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     (
         "~/.config/iflow2api/config.toml",
         "the settings; below $XDG_CONFIG_HOME if that is set, and elsewhere on other systems: `iflow2api config path` \
@@ -44,6 +44,10 @@ const FILES: [(&str, &str); 4] = [
     (
         "~/.config/iflow2api/credentials.json",
         "keys and logins, beside the settings; written by `iflow2api auth`, and for its owner alone",
+    ),
+    (
+        "~/.local/share/iflow2api/chats/",
+        "conversations of `chat`, a file each; below $XDG_DATA_HOME if that is set",
     ),
     ("~/.iflow/oauth_creds.json", "iFlow's login, which its other clients read and write too"),
     (

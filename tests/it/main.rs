@@ -5,6 +5,8 @@ mod assemble;
 #[cfg(unix)]
 mod auth;
 mod chat;
+#[cfg(unix)]
+mod chat_kept;
 mod cli;
 mod config;
 mod context;

@@ -3,7 +3,7 @@
 use super::{Home, presets, said, shown};
 use iflow2api::config::keys::{AUTH_SETTINGS, SETTINGS, UPSTREAM_SETTINGS, VARIABLES};
 use iflow2api::config::{
-    self, Auth, Circuit, Config, Context, Continuation, Paths, Retry, Server, Sources, Timeouts,
+    self, Auth, Chat, Circuit, Config, Context, Continuation, Paths, Retry, Server, Sources, Timeouts,
 };
 use iflow2api::error::ErrorKind;
 use iflow2api::secret::Secret;
@@ -36,6 +36,7 @@ fn expected_defaults() -> Config {
             hold: Duration::from_secs(8),
             ping: Duration::from_secs(10),
         },
+        chat: Chat { save: "on".to_owned() },
         auth: Auth {
             refresh_before: Duration::from_secs(45 * 3600),
             store: "file".to_owned(),
@@ -80,6 +81,7 @@ const EACH: &[(&str, &str, &str, &str)] = &[
     ("timeout.first_byte", "\"45h\"", "45h", "45h"),
     ("timeout.idle", "\"1d\"", "1d", "1d"),
     ("timeout.hold", "\"0s\"", "0s", "0s"),
+    ("chat.save", "false", "no", "off"),
     ("auth.refresh_before", "\"10m\"", "10m", "10m"),
     ("auth.store", "\"keyring\"", "keyring", "keyring"),
     ("timeout.ping", "\"2s\"", "2s", "2s"),
@@ -112,6 +114,7 @@ fn expected_each() -> Config {
     };
     let delays = vec![Duration::from_millis(10), Duration::from_secs(60)];
     config.retry = Retry { retries: 0, delays, budget: 100 };
+    config.chat.save = "off".to_owned();
     config.auth.refresh_before = Duration::from_secs(600);
     config.auth.store = "keyring".to_owned();
     config.default_model = Some("glm-4.7".to_owned());

@@ -1,6 +1,9 @@
 //! `chat`: one answer, or a conversation, in the terminal.
 
+mod kept;
+
 use super::{exit, models, setup};
+use crate::chat::archive::Kept;
 use crate::chat::{self, Chat, Look, Wish, prompt};
 use crate::config::{Flags, Resolved, Sources, resolve};
 use crate::error::{Error, ErrorKind, Result};
@@ -14,6 +17,7 @@ Examples:
   cat notes.txt | iflow2api chat -m glm-4.7 \"sum up\"
   git diff | iflow2api chat -s \"You review code\" - \"What may break?\"
   iflow2api chat --json \"hello\" | jq -r .text
+  iflow2api chat -c \"and in French?\"
   iflow2api chat --demo";
 
 /// Ask a model, or talk with it
@@ -43,6 +47,17 @@ pub struct Args {
     /// Bound the answer to this many tokens, thoughts included
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_tokens: Option<u32>,
+    /// Go on with the last conversation
+    #[arg(short = 'c', long = "continue", conflicts_with = "conversation")]
+    goes_on: bool,
+    /// Go on with this conversation, by its id or the beginning of it
+    #[arg(long, value_name = "ID")]
+    conversation: Option<String>,
+    /// Do not keep this conversation
+    #[arg(long)]
+    no_save: bool,
+    #[command(flatten)]
+    kept: kept::Args,
     /// Ask this upstream: the name of one that is set up, or a base URL
     #[arg(long, value_name = "NAME|URL")]
     upstream: Option<String>,
@@ -69,6 +84,9 @@ enum Thinking {
 pub fn run<'a>(args: Args, sources: impl FnOnce(Flags) -> Sources<'a>, color: bool) -> Result<()> {
     let flags = Flags { upstream: args.upstream.clone(), model: args.model.clone(), ..Flags::default() };
     let resolved = resolve(&sources(flags))?;
+    if args.kept.is_meant() {
+        return args.kept.run(&resolved, args.json);
+    }
     setup::warn(&resolved);
     // Before the runtime takes interrupts for itself, so that one ends the wait for stdin.
     let prompt = prompt(&args)?;
@@ -103,9 +121,14 @@ async fn talk(args: &Args, resolved: &Resolved, prompt: Option<String>, color: b
         None if stdout_terminal && !args.json => chat::Thinking::Show,
         Some(Thinking::Hide) | None => chat::Thinking::Hide,
     };
+    let goes_on = goes_on(args, resolved)?;
     let wish = Wish {
-        model: model(args, &core.gateway).await?,
-        system: args.system.clone(),
+        model: match goes_on.as_ref().and_then(|kept| kept.model.clone()) {
+            // Who names another one wants another one.
+            Some(before) if args.model.is_none() => before,
+            _ => model(args, &core.gateway).await?,
+        },
+        system: args.system.clone().or_else(|| goes_on.as_ref()?.system.clone()),
         stream: !args.no_stream,
         thinking,
         max_tokens: args.max_tokens,
@@ -118,7 +141,13 @@ async fn talk(args: &Args, resolved: &Resolved, prompt: Option<String>, color: b
         color,
         spinner: stderr_terminal && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
     };
-    let mut chat = Chat::new(&core.gateway, wish, look);
+    let chat = Chat::new(&core.gateway, wish, look);
+    let saves = resolved.config.chat.save == "on" && !args.no_save;
+    let mut chat = match (kept::archive(resolved).filter(|_| saves), goes_on) {
+        (Some(archive), goes_on) => chat.kept(archive, goes_on),
+        (None, Some(goes_on)) => chat.after(goes_on),
+        (None, None) => chat,
+    };
     match prompt {
         Some(prompt) if args.json => chat.once_as_json(prompt).await,
         Some(prompt) => chat.once(prompt).await,
@@ -128,6 +157,16 @@ async fn talk(args: &Args, resolved: &Resolved, prompt: Option<String>, color: b
             };
             chat.converse(report).await
         }
+    }
+}
+
+/// The conversation to go on with, if one is wanted.
+fn goes_on(args: &Args, resolved: &Resolved) -> Result<Option<Kept>> {
+    let archive = || kept::archive(resolved).ok_or_else(kept::no_place);
+    match &args.conversation {
+        Some(id) => archive()?.find(id).map(Some),
+        None if args.goes_on => archive()?.last().map(Some),
+        None => Ok(None),
     }
 }
 
