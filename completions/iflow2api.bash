@@ -277,7 +277,7 @@ _iflow2api() {
             return 0
             ;;
         iflow2api__subcmd__chat)
-            opts="-m -s -c -v -q -h --model --system --no-stream --json --thinking --max-tokens --continue --conversation --no-save --list --show --rm --export --upstream --demo --config --verbose --quiet --log-format --color --help"
+            opts="-m -s -f -x -c -v -q -h --model --system --no-stream --json --thinking --max-tokens --file --extract --extract-last --schema --usage --dry-run --continue --conversation --no-save --list --show --rm --export --upstream --demo --config --verbose --quiet --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -304,6 +304,18 @@ _iflow2api() {
                     return 0
                     ;;
                 --max-tokens)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --schema)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -58,6 +58,8 @@ complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l thinking -d
 hide\t'Leave them out'
 off\t'Ask the model not to think'"
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l max-tokens -d 'Bound the answer to this many tokens, thoughts included' -r
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -s f -l file -d 'Put this file before the prompt: a text, or a PNG, JPEG, GIF or WebP image; can be repeated' -r -F
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l schema -d 'Have the answer fit this JSON schema' -r -F
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l conversation -d 'Go on with this conversation, by its id or the beginning of it' -r
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l show -d 'Print a conversation' -r
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l rm -d 'Forget a conversation' -r
@@ -71,6 +73,10 @@ always\t''
 never\t''"
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l no-stream -d 'Wait for the whole answer'
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l json -d 'Print one JSON object: text, reasoning, usage, and how it came about'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -s x -l extract -d 'Print only the first block of code of the answer'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l extract-last -d 'Print only the last block of code of the answer'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l usage -d 'Say on stderr what each answer has cost'
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l dry-run -d 'Print what would be sent, and send nothing'
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -s c -l continue -d 'Go on with the last conversation'
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l no-save -d 'Do not keep this conversation'
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l list -d 'List the conversations that are kept, the newest first'

@@ -176,6 +176,27 @@ impl Answer {
         matches!(self.stop_reason.as_deref(), Some("max_tokens" | "model_context_window_exceeded"))
     }
 
+    /// What it has cost, on one line for people.
+    pub fn usage_line(&self) -> String {
+        let Usage { input_tokens, output_tokens, cache_read_input_tokens: cached, .. } = self.usage;
+        let took = self.call.meter.elapsed();
+        let cached = if cached > 0 { format!(" and {cached} cached") } else { String::new() };
+        let first = self.first_token.map(|first| format!(", first after {:.1} s", first.as_secs_f64()));
+        let rate = self.first_token.and_then(|first| {
+            let seconds = took.checked_sub(first)?.as_secs_f64();
+            // Of an answer that came in one piece the rate says nothing.
+            (seconds > 0.2).then(|| format!(", {:.0} tokens/s", output_tokens as f64 / seconds))
+        });
+        format!(
+            "({} at {}: {input_tokens}{cached} tokens in, {output_tokens} out{}{}, {:.1} s in all)",
+            self.model,
+            self.upstream,
+            first.unwrap_or_default(),
+            rate.unwrap_or_default(),
+            took.as_secs_f64()
+        )
+    }
+
     /// The answer as one object for scripts, and the conversation that it is kept in.
     pub fn to_json(&self, conversation: Option<&str>) -> Value {
         json!({

@@ -3,6 +3,8 @@
 
 mod answer;
 pub mod archive;
+pub mod code;
+pub mod files;
 pub mod history;
 pub mod prompt;
 pub mod sanitiser;
@@ -20,7 +22,8 @@ use futures_util::stream::StreamExt as _;
 use history::History;
 use prompt::{Prompt, Turn};
 use screen::Screen;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,20 +61,27 @@ pub struct Wish {
     pub thinking: Thinking,
     /// The most tokens that an answer may have.
     pub max_tokens: Option<u32>,
+    /// The JSON schema that the answer is to fit.
+    pub schema: Option<Value>,
 }
 
 impl Wish {
     fn request(&self, history: &History) -> Result<MessagesRequest> {
+        MessagesRequest::parse(&Bytes::from(self.body(history).to_string()))
+    }
+
+    fn body(&self, history: &History) -> Value {
+        let format = self.schema.as_ref().map(|schema| json!({"type": "json_schema", "schema": schema}));
         // Without a bound it is the model's own limit that is met; `null` says nothing.
-        let body = json!({
+        json!({
             "model": self.model,
             "system": self.system,
             "max_tokens": self.max_tokens,
             "messages": history.messages(),
             "stream": self.stream,
             "thinking": { "type": if self.thinking == Thinking::Off { "disabled" } else { "adaptive" } },
-        });
-        MessagesRequest::parse(&Bytes::from(body.to_string()))
+            "output_config": format.map(|format| json!({ "format": format })),
+        })
     }
 }
 
@@ -81,6 +91,7 @@ pub struct Chat<'a> {
     wish: Wish,
     history: History,
     keeper: Option<Keeper>,
+    look: Look,
     screen: Screen,
 }
 
@@ -95,7 +106,7 @@ struct Keeper {
 impl<'a> Chat<'a> {
     /// A chat in which nothing was said yet.
     pub fn new(gateway: &'a Arc<Gateway>, wish: Wish, look: Look) -> Self {
-        Self { gateway, wish, history: History::default(), keeper: None, screen: Screen::new(look) }
+        Self { gateway, wish, history: History::default(), keeper: None, look, screen: Screen::new(look) }
     }
 
     /// The same, kept in an archive, as what goes on there.
@@ -122,7 +133,7 @@ impl<'a> Chat<'a> {
     /// # Errors
     /// What the call failed with, `BadAnswer` where the answer is empty or broke off, `Interrupted`,
     /// and `Internal` where stdout cannot be written. What came before stays on stdout.
-    pub async fn once(&mut self, prompt: String) -> Result<()> {
+    pub async fn once(&mut self, prompt: Value) -> Result<()> {
         self.turn(prompt).await.1
     }
 
@@ -130,19 +141,45 @@ impl<'a> Chat<'a> {
     ///
     /// # Errors
     /// As [`Chat::once`]; nothing of the answer is on stdout then.
-    pub async fn once_as_json(&mut self, prompt: String) -> Result<()> {
+    pub async fn once_as_json(&mut self, prompt: Value) -> Result<()> {
         let (answer, outcome) = self.turn(prompt).await;
         outcome?;
         let conversation = self.keeper.as_ref().map(|keeper| keeper.writer.id());
         self.screen.data(&answer.to_json(conversation).to_string()).await
     }
 
-    /// Turn after turn, until the user leaves. `report` shows what a turn failed with.
+    /// One turn, of whose answer only a block of code is shown, at its end.
+    ///
+    /// # Errors
+    /// As [`Chat::once`], and `BadAnswer` where there is no such block; nothing is on stdout then.
+    pub async fn once_as_code(&mut self, prompt: Value, which: code::Which) -> Result<()> {
+        let (answer, outcome) = self.turn(prompt).await;
+        outcome?;
+        match code::extract(&answer.text, which) {
+            Some(code) => self.screen.data(&code).await,
+            None => Err(Error::new(ErrorKind::BadAnswer, "the answer holds no block of code")
+                .with_hint("see it without --extract; `iflow2api chat -c` goes on with it")),
+        }
+    }
+
+    /// What would be sent for a turn, and where to. Nothing is.
+    ///
+    /// # Errors
+    /// As [`Gateway::resolve`].
+    pub async fn rehearsed(&mut self, prompt: Value) -> Result<Value> {
+        self.history.ask(prompt);
+        let (model, body) = (&self.wish.model, self.wish.body(&self.history));
+        let call = Answer::begin().call;
+        let tried = self.gateway.rehearse(model, gateway::Api::Anthropic, body, &call).await?;
+        Ok(json!({"upstream": tried.upstream, "url": tried.url, "body": tried.sent}))
+    }
+
+    /// Turn after turn, until the user leaves. These files go with the first one. `report` shows what a turn failed with.
     ///
     /// # Errors
     /// `Interrupted` where the user interrupts twice, `Usage` where stdin cannot be read, and
     /// `Internal` where stdout cannot be written.
-    pub async fn converse(&mut self, report: impl Fn(&Error)) -> Result<()> {
+    pub async fn converse(&mut self, mut files: Vec<PathBuf>, report: impl Fn(&Error)) -> Result<()> {
         self.screen.notice(&format!("{}: /help shows commands, Ctrl-D leaves", self.wish.model));
         let mut prompt = Prompt::default();
         let mut interrupted_before = false;
@@ -175,23 +212,25 @@ impl<'a> Chat<'a> {
                 Turn::Unknown(command) => {
                     self.screen.notice(&format!("there is no command `{command}`: /help shows all"));
                 }
-                Turn::Said(text) => match self.turn(text).await.1 {
-                    Ok(()) => {}
-                    Err(error) if error.kind() == ErrorKind::Interrupted => {
-                        self.screen.notice("");
-                        interrupted_before = true;
+                Turn::Said(text) => {
+                    match self.turn(files::content(&text, &std::mem::take(&mut files))?).await.1 {
+                        Ok(()) => {}
+                        Err(error) if error.kind() == ErrorKind::Interrupted => {
+                            self.screen.notice("");
+                            interrupted_before = true;
+                        }
+                        // Without a stdout there is no conversation.
+                        Err(error) if error.kind() == ErrorKind::Internal => return Err(error),
+                        Err(error) => report(&error),
                     }
-                    // Without a stdout there is no conversation.
-                    Err(error) if error.kind() == ErrorKind::Internal => return Err(error),
-                    Err(error) => report(&error),
-                },
+                }
             }
         }
     }
 
     /// Asks, shows what comes, and keeps it. An interrupt, or a reader of stdout that leaves, drops
     /// the call, and with it the upstream's request.
-    async fn turn(&mut self, prompt: String) -> (Answer, Result<()>) {
+    async fn turn(&mut self, prompt: Value) -> (Answer, Result<()>) {
         self.history.ask(prompt);
         self.screen.wait();
         let mut answer = Answer::begin();
@@ -210,6 +249,9 @@ impl<'a> Chat<'a> {
         }
         // Only a reader that reads nothing makes this wait.
         let ended = tokio::time::timeout(END_WAIT, self.screen.end()).await.unwrap_or(Ok(()));
+        if self.look.usage && received.is_ok() {
+            self.screen.say_aside(&answer.usage_line());
+        }
         if answer.is_cut() && received.is_ok() {
             self.screen.notice("(the answer was cut at the limit of tokens; --max-tokens allows more)");
         }

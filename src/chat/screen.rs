@@ -26,6 +26,8 @@ pub struct Look {
     pub color: bool,
     /// Whether something may move on stderr.
     pub spinner: bool,
+    /// Whether each answer is followed by what it has cost.
+    pub usage: bool,
 }
 
 /// Where a chat is shown.
@@ -147,6 +149,11 @@ impl Screen {
     /// `Internal` where stdout cannot be written.
     pub async fn data(&mut self, line: &str) -> Result<()> {
         self.write(&format!("{line}\n")).await
+    }
+
+    /// Says something that was asked for, whether or not stderr is a terminal.
+    pub fn say_aside(&self, text: &str) {
+        tell(&format!("{text}\n"));
     }
 
     /// Says something to a person, if there is one.

@@ -91,20 +91,26 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::route`]; `InvalidRequest` where the wish cannot be said.
     pub async fn resolve(&self, name: &str, face: Api, wish: Option<Wish>) -> Result<Resolution> {
-        let call = Call::start();
+        self.rehearse(name, face, request_of(name, face, wish), &Call::start()).await
+    }
+
+    /// The same for a request of a caller's own.
+    ///
+    /// # Errors
+    /// As [`Gateway::resolve`], and where the request is not one of this API.
+    pub async fn rehearse(&self, name: &str, face: Api, request: Value, call: &Call) -> Result<Resolution> {
         let route = self.route(name)?;
         let fallbacks = self.fallbacks(name, &route).iter().map(Route::full_name).collect();
-        let request = request_of(name, face, wish);
         let body = Bytes::from(request.to_string());
         let (question, route, thinking, warnings) = match face {
             Api::Openai => {
                 let tried = ChatFace::new(ChatRequest::parse(&body)?, name);
-                let Prepared { question, route, rest } = tried.prepare(self, route, &call).await?;
+                let Prepared { question, route, rest } = tried.prepare(self, route, call).await?;
                 (question, route, rest.thinking, rest.warnings)
             }
             Api::Anthropic => {
                 let tried = MessagesFace::new(MessagesRequest::parse(&body)?, name);
-                let Prepared { question, route, rest } = tried.prepare(self, route, &call).await?;
+                let Prepared { question, route, rest } = tried.prepare(self, route, call).await?;
                 (question, route, rest.thinking, rest.warnings)
             }
         };

@@ -7,6 +7,7 @@ mod auth;
 mod chat;
 #[cfg(unix)]
 mod chat_kept;
+mod chat_scripts;
 mod cli;
 mod config;
 mod context;

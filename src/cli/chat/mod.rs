@@ -4,12 +4,16 @@ mod kept;
 
 use super::{exit, models, setup};
 use crate::chat::archive::Kept;
-use crate::chat::{self, Chat, Look, Wish, prompt};
+use crate::chat::code::Which;
+use crate::chat::{self, Chat, Look, Wish, files, prompt};
+use crate::cli::output::print;
 use crate::config::{Flags, Resolved, Sources, resolve};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::Gateway;
 use clap::{Args as ClapArgs, ValueEnum};
+use serde_json::Value;
 use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -47,6 +51,24 @@ pub struct Args {
     /// Bound the answer to this many tokens, thoughts included
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_tokens: Option<u32>,
+    /// Put this file before the prompt: a text, or a PNG, JPEG, GIF or WebP image; can be repeated
+    #[arg(short, long = "file", value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Print only the first block of code of the answer
+    #[arg(short = 'x', long, conflicts_with = "json")]
+    extract: bool,
+    /// Print only the last block of code of the answer
+    #[arg(long, conflicts_with_all = ["json", "extract"])]
+    extract_last: bool,
+    /// Have the answer fit this JSON schema
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
+    /// Say on stderr what each answer has cost
+    #[arg(long)]
+    usage: bool,
+    /// Print what would be sent, and send nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Go on with the last conversation
     #[arg(short = 'c', long = "continue", conflicts_with = "conversation")]
     goes_on: bool,
@@ -100,7 +122,8 @@ pub fn run<'a>(args: Args, sources: impl FnOnce(Flags) -> Sources<'a>, color: bo
 /// The prompt of a single turn; `None` for a conversation.
 fn prompt(args: &Args) -> Result<Option<String>> {
     let terminal = std::io::stdin().is_terminal();
-    if args.prompt.is_empty() && terminal && !args.json {
+    let is_for_scripts = args.json || args.extract || args.extract_last || args.dry_run;
+    if args.prompt.is_empty() && terminal && !is_for_scripts {
         return Ok(None);
     }
     let reads = !terminal || prompt::names_stdin(&args.prompt);
@@ -118,7 +141,7 @@ async fn talk(args: &Args, resolved: &Resolved, prompt: Option<String>, color: b
     let thinking = match args.thinking {
         Some(Thinking::Show) => chat::Thinking::Show,
         Some(Thinking::Off) => chat::Thinking::Off,
-        None if stdout_terminal && !args.json => chat::Thinking::Show,
+        None if stdout_terminal && !args.json && !args.extract && !args.extract_last => chat::Thinking::Show,
         Some(Thinking::Hide) | None => chat::Thinking::Hide,
     };
     let goes_on = goes_on(args, resolved)?;
@@ -132,14 +155,21 @@ async fn talk(args: &Args, resolved: &Resolved, prompt: Option<String>, color: b
         stream: !args.no_stream,
         thinking,
         max_tokens: args.max_tokens,
+        schema: args.schema.as_deref().map(schema).transpose()?,
+    };
+    let which = match (args.extract, args.extract_last) {
+        (true, _) => Some(Which::First),
+        (_, true) => Some(Which::Last),
+        _ => None,
     };
     let look = Look {
-        text: !args.json,
+        text: !args.json && which.is_none(),
         thoughts: thinking == chat::Thinking::Show,
         stdout_terminal,
         stderr_terminal,
         color,
         spinner: stderr_terminal && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+        usage: args.usage,
     };
     let chat = Chat::new(&core.gateway, wish, look);
     let saves = resolved.config.chat.save == "on" && !args.no_save;
@@ -148,16 +178,28 @@ async fn talk(args: &Args, resolved: &Resolved, prompt: Option<String>, color: b
         (None, Some(goes_on)) => chat.after(goes_on),
         (None, None) => chat,
     };
-    match prompt {
-        Some(prompt) if args.json => chat.once_as_json(prompt).await,
-        Some(prompt) => chat.once(prompt).await,
-        None => {
+    let prompt = prompt.map(|prompt| files::content(&prompt, &args.files)).transpose()?;
+    match (prompt, which) {
+        (Some(prompt), _) if args.dry_run => print(&format!("{:#}", chat.rehearsed(prompt).await?)),
+        (Some(prompt), _) if args.json => chat.once_as_json(prompt).await,
+        (Some(prompt), Some(which)) => chat.once_as_code(prompt, which).await,
+        (Some(prompt), None) => chat.once(prompt).await,
+        (None, _) => {
             let report = |error: &Error| {
                 exit::of_error(error, color);
             };
-            chat.converse(report).await
+            chat.converse(args.files.clone(), report).await
         }
     }
+}
+
+/// Reads a JSON schema.
+fn schema(path: &Path) -> Result<Value> {
+    let fault = |why: &str| Error::new(ErrorKind::Usage, format!("`{}` {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| fault("cannot be read").with_source(error))?;
+    let value: Value =
+        serde_json::from_str(&text).map_err(|error| fault("is not JSON").with_source(error))?;
+    if value.is_object() { Ok(value) } else { Err(fault("is no JSON schema, which is an object")) }
 }
 
 /// The conversation to go on with, if one is wanted.
