@@ -60,6 +60,8 @@ Register-ArgumentCompleter -Native -CommandName 'iflow2api' -ScriptBlock {
             [CompletionResult]::new('--model', '--model', [CompletionResultType]::ParameterName, 'Ask this model [default: `default_model`, else the first that the upstream lists]')
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Give the model this system prompt')
             [CompletionResult]::new('--system', '--system', [CompletionResultType]::ParameterName, 'Give the model this system prompt')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Give the model the system prompt that the setting `prompt.NAME` holds')
+            [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'Give the model the system prompt that the setting `prompt.NAME` holds')
             [CompletionResult]::new('--thinking', '--thinking', [CompletionResultType]::ParameterName, 'What to do with the model''s thoughts; they go to stderr [default: show on a terminal, else hide]')
             [CompletionResult]::new('--max-tokens', '--max-tokens', [CompletionResultType]::ParameterName, 'Bound the answer to this many tokens, thoughts included')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Put this file before the prompt: a text, or a PNG, JPEG, GIF or WebP image; can be repeated')

@@ -277,7 +277,7 @@ _iflow2api() {
             return 0
             ;;
         iflow2api__subcmd__chat)
-            opts="-m -s -f -x -c -v -q -h --model --system --no-stream --json --thinking --max-tokens --file --extract --extract-last --schema --usage --dry-run --continue --conversation --no-save --list --show --rm --export --upstream --demo --config --verbose --quiet --log-format --color --help"
+            opts="-m -s -p -f -x -c -v -q -h --model --system --prompt --no-stream --json --thinking --max-tokens --file --extract --extract-last --schema --usage --dry-run --continue --conversation --no-save --list --show --rm --export --upstream --demo --config --verbose --quiet --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -296,6 +296,14 @@ _iflow2api() {
                     return 0
                     ;;
                 -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prompt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

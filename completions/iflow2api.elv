@@ -55,6 +55,8 @@ set edit:completion:arg-completer[iflow2api] = {|@words|
             cand --model 'Ask this model [default: `default_model`, else the first that the upstream lists]'
             cand -s 'Give the model this system prompt'
             cand --system 'Give the model this system prompt'
+            cand -p 'Give the model the system prompt that the setting `prompt.NAME` holds'
+            cand --prompt 'Give the model the system prompt that the setting `prompt.NAME` holds'
             cand --thinking 'What to do with the model''s thoughts; they go to stderr [default: show on a terminal, else hide]'
             cand --max-tokens 'Bound the answer to this many tokens, thoughts included'
             cand -f 'Put this file before the prompt: a text, or a PNG, JPEG, GIF or WebP image; can be repeated'

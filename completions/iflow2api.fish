@@ -54,6 +54,7 @@ complete -c iflow2api -n "__fish_iflow2api_using_subcommand serve" -s q -l quiet
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -s m -l model -d 'Ask this model [default: `default_model`, else the first that the upstream lists]' -r
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -s s -l system -d 'Give the model this system prompt' -r
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -s p -l prompt -d 'Give the model the system prompt that the setting `prompt.NAME` holds' -r
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l thinking -d 'What to do with the model\'s thoughts; they go to stderr [default: show on a terminal, else hide]' -r -f -a "show\t'Show them on stderr'
 hide\t'Leave them out'
 off\t'Ask the model not to think'"

@@ -100,7 +100,7 @@ pub(super) fn place(name: &str) -> Option<Place<'_>> {
 
 /// The setting of the table in which each pattern has one.
 pub(super) fn pattern_setting(table: &str) -> Option<&'static Setting<Config>> {
-    let holds = |setting: &&Setting<Config>| setting.name.strip_suffix(".PATTERN") == Some(table);
+    let holds = |setting: &&Setting<Config>| setting.table() == Some(table);
     PATTERN_SETTINGS.iter().find(holds)
 }
 
@@ -158,7 +158,7 @@ pub(super) fn children(table: &str) -> Vec<&'static str> {
     };
     let mut names: Vec<&'static str> = SETTINGS.iter().filter_map(below).collect();
     if table.is_empty() {
-        names.extend(["upstream", "alias", "fallback"]);
+        names.extend(["upstream", "alias", "fallback", "prompt"]);
     }
     names.dedup();
     names

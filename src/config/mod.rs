@@ -213,8 +213,8 @@ fn fill(layer: &Layer) -> Result<Config> {
         layer.get(setting.name).map_or(Ok(()), |given| store(setting, given))?;
     }
     for setting in PATTERN_SETTINGS {
-        let table = setting.name.trim_end_matches("PATTERN");
-        layer.below(table).try_for_each(|given| store(setting, given))?;
+        let table = format!("{}.", setting.table().unwrap_or_default());
+        layer.below(&table).try_for_each(|given| store(setting, given))?;
     }
     for login in layer.logins() {
         let mut table = AuthTable::default();

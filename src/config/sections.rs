@@ -36,6 +36,8 @@ pub struct Config {
     pub vision_model: Option<String>,
     /// The models that names mean, by patterns, in order.
     pub aliases: Vec<(String, String)>,
+    /// System prompts by their names.
+    pub prompts: Vec<(String, String)>,
     /// The models that are asked where one cannot be had, by patterns of names, in order.
     pub fallbacks: Vec<(String, Vec<String>)>,
 }
@@ -182,6 +184,7 @@ impl Config {
             default_model: None,
             vision_model: None,
             aliases: Vec::new(),
+            prompts: Vec::new(),
             fallbacks: Vec::new(),
         }
     }

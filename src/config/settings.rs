@@ -25,6 +25,11 @@ impl Setting<Config> {
     pub fn variable(&self) -> String {
         format!("IFLOW2API_{}", self.name.replace('.', "_").to_ascii_uppercase())
     }
+
+    /// The table that it stands in, if it does.
+    pub fn table(&self) -> Option<&'static str> {
+        self.name.split_once('.').map(|(table, _)| table)
+    }
 }
 
 impl Setting<AuthTable> {
@@ -246,13 +251,15 @@ pub static UPSTREAM_SETTINGS: &[Setting<UpstreamTable>] = &[
         "a header to send with each request"),
 ];
 
-/// The settings of which there is one for each pattern of a model's name.
+/// The settings of which there is one for each pattern of a model's name, or for each name.
 #[rustfmt::skip]
 pub static PATTERN_SETTINGS: &[Setting<Config>] = &[
     row("alias.PATTERN", Field::Alias(|config| &mut config.aliases), None, None,
         "the model that names of this pattern mean, such as `zai/glm-4.7(high)`; `*` stands for any text"),
     row("fallback.PATTERN", Field::Fallback(|config| &mut config.fallbacks), None, None,
         "the models that are asked, in order, where one of this pattern cannot be had"),
+    row("prompt.NAME", Field::Alias(|config| &mut config.prompts), None, None,
+        "a system prompt that `chat --prompt NAME` gives the model"),
 ];
 
 /// A variable of the environment that is more than the value of one setting.

@@ -22,8 +22,8 @@ pub struct Entry {
 pub fn show(resolved: &Resolved) -> Vec<Entry> {
     let mut entries: Vec<Entry> = SETTINGS.iter().map(|setting| entry(resolved, setting.name)).collect();
     for setting in PATTERN_SETTINGS {
-        let table = setting.name.trim_end_matches("PATTERN");
-        entries.extend(resolved.layer.below(table).map(|given| entry(resolved, &given.name)));
+        let table = format!("{}.", setting.table().unwrap_or_default());
+        entries.extend(resolved.layer.below(&table).map(|given| entry(resolved, &given.name)));
     }
     for (name, _) in &resolved.config.auth.logins {
         for setting in AUTH_SETTINGS {

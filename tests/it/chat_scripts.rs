@@ -1,6 +1,6 @@
 //! What scripts want of `chat`: files in, code out, a schema, what it has cost, and what would be sent.
 
-use crate::support::program::setup;
+use crate::support::program::{setup, setup_in};
 use crate::terminal::{Script, Upstream};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -118,4 +118,22 @@ async fn what_would_be_sent_is_printed_and_not_sent() {
     assert_eq!(setup(&arguments).run().await.0, 0);
     let printed: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(printed["body"], upstream.request().await);
+}
+
+#[tokio::test]
+async fn a_system_prompt_can_have_a_name() {
+    let mut upstream = upstream("ok").await;
+    let home = std::sync::Arc::new(tempfile::tempdir().unwrap());
+    let set = ["config", "set", "prompt.code.review", "You review code."];
+    assert_eq!(setup_in(&home, &set).run().await.0, 0);
+    let (_, out, _) = setup_in(&home, &["config", "show"]).run().await;
+    assert!(out.contains("prompt.code.review"), "{out}");
+    let arguments = ["chat", "-m", "m", "--upstream", &upstream.url, "-p", "code.review", "hi"];
+    assert_eq!(setup_in(&home, &arguments).run().await.0, 0);
+    let system = json!({"role": "system", "content": "You review code."});
+    assert_eq!(upstream.request().await["messages"][0], system);
+    let (status, _, err) = setup_in(&home, &["chat", "--demo", "-p", "code.reviem", "hi"]).run().await;
+    assert!(status == 2 && err.contains("did you mean `code.review`?"), "{err}");
+    let (status, _, err) = setup_in(&home, &["chat", "--demo", "-p", "other", "hi"]).run().await;
+    assert!(status == 2 && err.contains("`iflow2api config set prompt.other TEXT` makes one"), "{err}");
 }

@@ -7,9 +7,10 @@ use crate::chat::archive::Kept;
 use crate::chat::code::Which;
 use crate::chat::{self, Chat, Look, Wish, files, prompt};
 use crate::cli::output::print;
-use crate::config::{Flags, Resolved, Sources, resolve};
+use crate::config::{self, Flags, Resolved, Sources, resolve};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::Gateway;
+use crate::near;
 use clap::{Args as ClapArgs, ValueEnum};
 use serde_json::Value;
 use std::io::IsTerminal as _;
@@ -39,6 +40,9 @@ pub struct Args {
     /// Give the model this system prompt
     #[arg(short, long, value_name = "TEXT")]
     system: Option<String>,
+    /// Give the model the system prompt that the setting `prompt.NAME` holds
+    #[arg(short = 'p', long = "prompt", value_name = "NAME", conflicts_with = "system")]
+    named: Option<String>,
     /// Wait for the whole answer
     #[arg(long)]
     no_stream: bool,
@@ -151,7 +155,10 @@ async fn talk(args: &Args, resolved: &Resolved, prompt: Option<String>, color: b
             Some(before) if args.model.is_none() => before,
             _ => model(args, &core.gateway).await?,
         },
-        system: args.system.clone().or_else(|| goes_on.as_ref()?.system.clone()),
+        system: match &args.named {
+            Some(name) => Some(named(name, resolved)?),
+            None => args.system.clone().or_else(|| goes_on.as_ref()?.system.clone()),
+        },
         stream: !args.no_stream,
         thinking,
         max_tokens: args.max_tokens,
@@ -191,6 +198,18 @@ async fn talk(args: &Args, resolved: &Resolved, prompt: Option<String>, color: b
             chat.converse(args.files.clone(), report).await
         }
     }
+}
+
+/// The system prompt of a name.
+fn named(name: &str, resolved: &Resolved) -> Result<String> {
+    let prompts = &resolved.config.prompts;
+    let found = prompts.iter().find(|(known, _)| known == name);
+    found.map(|(_, text)| text.clone()).ok_or_else(|| {
+        let shown = config::shown(name);
+        let hint = near::hint(name, prompts.iter().map(|(known, _)| known.as_str()));
+        let hint = hint.unwrap_or_else(|| format!("`iflow2api config set prompt.{shown} TEXT` makes one"));
+        Error::new(ErrorKind::Usage, format!("there is no setting `prompt.{shown}`")).with_hint(hint)
+    })
 }
 
 /// Reads a JSON schema.

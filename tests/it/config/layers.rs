@@ -47,6 +47,7 @@ fn expected_defaults() -> Config {
         default_model: None,
         vision_model: None,
         aliases: Vec::new(),
+        prompts: Vec::new(),
         fallbacks: Vec::new(),
     }
 }
