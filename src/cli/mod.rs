@@ -59,7 +59,7 @@ enum Command {
     /// Serve both APIs on this machine
     Serve(serve::Args),
     /// Ask a model, or talk with it
-    Chat(chat::Args),
+    Chat(Box<chat::Args>),
     /// Log in at providers, and look after keys and logins
     Auth(auth::Args),
     /// List, try and explain models
@@ -114,7 +114,7 @@ fn dispatch(cli: Cli, color: bool) -> Result<ExitCode> {
     };
     match cli.command {
         Command::Serve(args) => serve::run(args, sources),
-        Command::Chat(args) => chat::run(args, sources, color).map(|()| ExitCode::SUCCESS),
+        Command::Chat(args) => chat::run(*args, sources, color).map(|()| ExitCode::SUCCESS),
         Command::Auth(args) => auth::run(args, sources).map(|()| ExitCode::SUCCESS),
         Command::Models(args) => models::run(args, sources).map(|()| ExitCode::SUCCESS),
         Command::Config(args) => config::run(args, &sources(Flags::default())).map(|()| ExitCode::SUCCESS),
