@@ -176,6 +176,11 @@ impl Answer {
         matches!(self.stop_reason.as_deref(), Some("max_tokens" | "model_context_window_exceeded"))
     }
 
+    /// What it has cost: tokens in, those of caches among them, and out.
+    pub fn tokens(&self) -> (u64, u64) {
+        (self.usage.input_tokens + self.usage.cache_read_input_tokens, self.usage.output_tokens)
+    }
+
     /// What it has cost, on one line for people.
     pub fn usage_line(&self) -> String {
         let Usage { input_tokens, output_tokens, cache_read_input_tokens: cached, .. } = self.usage;

@@ -50,7 +50,18 @@ struct Head {
 
 /// Each other line.
 #[derive(Debug, Serialize, Deserialize)]
-struct Line {
+#[serde(untagged)]
+enum Line {
+    Said(Said),
+    /// The last exchange was taken back: its prompt was asked once more, or another.
+    TakenBack {
+        taken_back_at: i64,
+    },
+}
+
+/// A prompt and its answer.
+#[derive(Debug, Serialize, Deserialize)]
+struct Said {
     at: i64,
     model: String,
     prompt: Value,
@@ -168,12 +179,23 @@ impl Writer {
     /// # Errors
     /// Whatever the system says.
     pub fn add(&mut self, exchange: &Exchange) -> io::Result<()> {
-        let line = Line {
+        self.write(&Line::Said(Said {
             at: Timestamp::now().as_millisecond(),
             model: exchange.model.clone(),
             prompt: exchange.prompt.clone(),
             answer: exchange.answer.clone(),
-        };
+        }))
+    }
+
+    /// Takes the last exchange back.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    pub fn take_back(&mut self) -> io::Result<()> {
+        self.write(&Line::TakenBack { taken_back_at: Timestamp::now().as_millisecond() })
+    }
+
+    fn write(&mut self, line: &Line) -> io::Result<()> {
         let head =
             self.head.as_ref().map(|head| format!("{}\n", serde_json::json!(head))).unwrap_or_default();
         private::append(&self.path, format!("{head}{}\n", serde_json::json!(line)).as_bytes())?;
@@ -198,7 +220,13 @@ fn read(path: &Path) -> Result<Option<Kept>> {
     let created =
         Timestamp::from_millisecond(head.created_at).map_err(|error| unreadable().with_source(error))?;
     // A line that was not finished, and whatever else is no line of ours, is left out.
-    let lines: Vec<Line> = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let mut said: Vec<Said> = Vec::new();
+    for line in lines.filter_map(|line| serde_json::from_str(line).ok()) {
+        match line {
+            Line::Said(exchange) => said.push(exchange),
+            Line::TakenBack { .. } => drop(said.pop()),
+        }
+    }
     let modified =
         fs::metadata(path).and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
     Ok(Some(Kept {
@@ -206,10 +234,10 @@ fn read(path: &Path) -> Result<Option<Kept>> {
         created,
         changed: Timestamp::try_from(modified).unwrap_or(created),
         system: head.system,
-        model: lines.last().map(|line| line.model.clone()),
-        exchanges: lines
+        model: said.last().map(|said| said.model.clone()),
+        exchanges: said
             .into_iter()
-            .map(|Line { model, prompt, answer, .. }| Exchange { prompt, answer, model })
+            .map(|Said { model, prompt, answer, .. }| Exchange { prompt, answer, model })
             .collect(),
     }))
 }
@@ -217,23 +245,31 @@ fn read(path: &Path) -> Result<Option<Kept>> {
 impl Kept {
     /// What it is about: the beginning of its first prompt, on one line.
     pub fn title(&self) -> String {
-        let first = self.exchanges.first().map(Exchange::prompt_text).unwrap_or_default();
-        first.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect()
+        title(&self.exchanges)
     }
 
     /// The whole of it as Markdown.
     pub fn to_markdown(&self) -> String {
-        let mut text = format!("# {}\n\n", self.title());
-        if let Some(system) = &self.system {
-            text.push_str(&format!("## System\n\n{}\n\n", system.trim_end()));
-        }
-        for exchange in &self.exchanges {
-            let (prompt, model, answer) =
-                (exchange.prompt_text(), &exchange.model, exchange.answer.trim_end());
-            text.push_str(&format!("## You\n\n{}\n\n## {model}\n\n{answer}\n\n", prompt.trim_end()));
-        }
-        text.trim_end().to_owned()
+        to_markdown(self.system.as_deref(), &self.exchanges)
     }
+}
+
+/// A conversation as Markdown.
+pub fn to_markdown(system: Option<&str>, exchanges: &[Exchange]) -> String {
+    let mut text = format!("# {}\n\n", title(exchanges));
+    if let Some(system) = system {
+        text.push_str(&format!("## System\n\n{}\n\n", system.trim_end()));
+    }
+    for exchange in exchanges {
+        let (prompt, model, answer) = (exchange.prompt_text(), &exchange.model, exchange.answer.trim_end());
+        text.push_str(&format!("## You\n\n{}\n\n## {model}\n\n{answer}\n\n", prompt.trim_end()));
+    }
+    text.trim_end().to_owned()
+}
+
+fn title(exchanges: &[Exchange]) -> String {
+    let first = exchanges.first().map(Exchange::prompt_text).unwrap_or_default();
+    first.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect()
 }
 
 #[cfg(test)]

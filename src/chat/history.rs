@@ -54,6 +54,21 @@ impl History {
         self.exchanges.last()
     }
 
+    /// Takes the last exchange back, and gives its prompt.
+    pub fn take_back(&mut self) -> Option<Value> {
+        self.exchanges.pop().map(|exchange| exchange.prompt)
+    }
+
+    /// What was said last.
+    pub fn last(&self) -> Option<&Exchange> {
+        self.exchanges.last()
+    }
+
+    /// All that was said.
+    pub fn exchanges(&self) -> &[Exchange] {
+        &self.exchanges
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         *self = Self::default();

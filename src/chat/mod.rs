@@ -4,6 +4,8 @@
 mod answer;
 pub mod archive;
 pub mod code;
+mod command;
+mod commands;
 pub mod files;
 pub mod history;
 pub mod prompt;
@@ -18,6 +20,7 @@ use crate::wire::anthropic::MessagesRequest;
 use answer::Answer;
 use archive::{Archive, Kept, Writer};
 use bytes::Bytes;
+use commands::Obeyed;
 use futures_util::stream::StreamExt as _;
 use history::History;
 use prompt::{Prompt, Turn};
@@ -30,12 +33,6 @@ use std::time::Duration;
 /// How long a reader of stdout that does not read may delay the end. Chosen: a terminal that was
 /// stopped must not keep an interrupted program.
 const END_WAIT: Duration = Duration::from_secs(1);
-
-const HELP: &str = "\
-/clear   start a new conversation
-/exit    leave, as Ctrl-D does
-/help    this list
-Ctrl-C stops an answer; once more leaves.";
 
 /// What is wished of a model's thoughts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +90,8 @@ pub struct Chat<'a> {
     keeper: Option<Keeper>,
     look: Look,
     screen: Screen,
+    /// What all answers have cost: tokens in and out.
+    cost: (u64, u64),
 }
 
 /// Keeps what is said.
@@ -106,7 +105,15 @@ struct Keeper {
 impl<'a> Chat<'a> {
     /// A chat in which nothing was said yet.
     pub fn new(gateway: &'a Arc<Gateway>, wish: Wish, look: Look) -> Self {
-        Self { gateway, wish, history: History::default(), keeper: None, look, screen: Screen::new(look) }
+        Self {
+            gateway,
+            wish,
+            history: History::default(),
+            keeper: None,
+            look,
+            screen: Screen::new(look),
+            cost: (0, 0),
+        }
     }
 
     /// The same, kept in an archive, as what goes on there.
@@ -199,31 +206,34 @@ impl<'a> Chat<'a> {
                 turn = prompt.read() => turn?,
             };
             interrupted_before = false;
-            match turn {
-                Turn::Nothing => {}
-                Turn::Exit => return Ok(()),
-                Turn::Clear => {
-                    self.history.clear();
-                    if let Some(keeper) = &mut self.keeper {
-                        keeper.writer = keeper.archive.begin(self.wish.system.as_deref());
-                    }
-                }
-                Turn::Help => self.screen.notice(HELP),
+            let said = match turn {
+                Turn::Nothing => continue,
                 Turn::Unknown(command) => {
                     self.screen.notice(&format!("there is no command `{command}`: /help shows all"));
+                    continue;
                 }
-                Turn::Said(text) => {
-                    match self.turn(files::content(&text, &std::mem::take(&mut files))?).await.1 {
-                        Ok(()) => {}
-                        Err(error) if error.kind() == ErrorKind::Interrupted => {
-                            self.screen.notice("");
-                            interrupted_before = true;
-                        }
-                        // Without a stdout there is no conversation.
-                        Err(error) if error.kind() == ErrorKind::Internal => return Err(error),
-                        Err(error) => report(&error),
+                Turn::Command(command) => match self.obey(command) {
+                    Obeyed::Done => continue,
+                    Obeyed::Leave => return Ok(()),
+                    Obeyed::Ask(prompt) => prompt,
+                },
+                Turn::Said(text) => match files::content(&text, &std::mem::take(&mut files)) {
+                    Ok(prompt) => prompt,
+                    Err(error) => {
+                        report(&error);
+                        continue;
                     }
+                },
+            };
+            match self.turn(said).await.1 {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    self.screen.notice("");
+                    interrupted_before = true;
                 }
+                // Without a stdout there is no conversation.
+                Err(error) if error.kind() == ErrorKind::Internal => return Err(error),
+                Err(error) => report(&error),
             }
         }
     }
@@ -249,6 +259,8 @@ impl<'a> Chat<'a> {
         }
         // Only a reader that reads nothing makes this wait.
         let ended = tokio::time::timeout(END_WAIT, self.screen.end()).await.unwrap_or(Ok(()));
+        let (tokens_in, tokens_out) = answer.tokens();
+        self.cost = (self.cost.0 + tokens_in, self.cost.1 + tokens_out);
         if self.look.usage && received.is_ok() {
             self.screen.say_aside(&answer.usage_line());
         }

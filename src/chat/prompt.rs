@@ -1,5 +1,6 @@
 //! Reading a turn: from arguments and stdin for a single one, line by line in a conversation.
 
+use super::command::Command;
 use crate::error::{Error, ErrorKind, Result};
 use std::io::{Read as _, Write as _};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines, Stdin};
@@ -59,34 +60,21 @@ pub enum Turn {
     Said(String),
     /// Pressed the key alone.
     Nothing,
-    /// Wants to leave: `/exit`, or the end of the input.
-    Exit,
-    /// Wants to start anew: `/clear`.
-    Clear,
-    /// Wants to know what can be said: `/help`.
-    Help,
+    /// Wants something of the program; also to leave, by the end of the input.
+    Command(Command),
     /// A command that is none.
     Unknown(String),
 }
 
 impl Turn {
     fn read(line: &str) -> Self {
-        let line = line.trim();
-        match line {
-            "" => Self::Nothing,
-            "/exit" | "/quit" => Self::Exit,
-            "/clear" => Self::Clear,
-            "/help" | "/?" => Self::Help,
-            _ if is_command(line) => Self::Unknown(line.to_owned()),
-            _ => Self::Said(line.to_owned()),
+        match (line.trim(), Command::read(line)) {
+            ("", _) => Self::Nothing,
+            (_, Some(Ok(command))) => Self::Command(command),
+            (_, Some(Err(word))) => Self::Unknown(word),
+            (said, None) => Self::Said(said.to_owned()),
         }
     }
-}
-
-/// Whether a line is a command and not, say, a path: `/word` and nothing else.
-fn is_command(line: &str) -> bool {
-    let word = line.strip_prefix('/').unwrap_or_default();
-    !word.is_empty() && word.chars().all(|letter| letter.is_ascii_alphabetic())
 }
 
 /// The prompt of a conversation.
@@ -112,7 +100,7 @@ impl Prompt {
         if line.is_none() {
             let _ = std::io::stderr().write_all(b"\n");
         }
-        Ok(line.map_or(Turn::Exit, |line| Turn::read(&line)))
+        Ok(line.map_or(Turn::Command(Command::Exit), |line| Turn::read(&line)))
     }
 }
 
@@ -144,21 +132,5 @@ mod tests {
         }
         let twice = ["-".to_owned(), "-".to_owned()];
         assert_eq!(join(&twice, Some("a")).unwrap_err().kind(), ErrorKind::Usage);
-    }
-
-    #[test]
-    fn a_path_is_no_command() {
-        let cases = [
-            ("  ", Turn::Nothing),
-            (" /exit ", Turn::Exit),
-            ("/clear", Turn::Clear),
-            ("/help", Turn::Help),
-            ("/hepl", Turn::Unknown("/hepl".to_owned())),
-            ("/etc/passwd holds what?", Turn::Said("/etc/passwd holds what?".to_owned())),
-            ("/", Turn::Said("/".to_owned())),
-        ];
-        for (line, expected) in cases {
-            assert_eq!(Turn::read(line), expected, "{line:?}");
-        }
     }
 }

@@ -156,6 +156,16 @@ impl Screen {
         tell(&format!("{text}\n"));
     }
 
+    /// Whether thoughts are shown from now on.
+    pub fn show_thoughts(&mut self, shown: bool) {
+        self.look.thoughts = shown;
+    }
+
+    /// Asks the terminal to put this, in base64, on its clipboard.
+    pub fn to_clipboard(&self, encoded: &str) {
+        tell(&format!("\x1b]52;c;{encoded}\x07"));
+    }
+
     /// Says something to a person, if there is one.
     pub fn notice(&self, text: &str) {
         if self.look.stderr_terminal {

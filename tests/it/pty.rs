@@ -287,3 +287,102 @@ async fn a_text_that_does_not_come_fails_the_test_with_the_screen() {
     let screen = format!("the cursor is at 0, 1, and the screen is:\niflow2api {version}\n");
     assert_eq!(*said, format!("the program has ended without \"never\"; {screen}"));
 }
+
+/// A conversation with a fake that says `one`, `two`, `three` …, in a home of its own.
+async fn numbered(turns: usize) -> Upstream {
+    let words = ["one", "two", "three", "four", "five"];
+    let said = |word: &&str| stream(&[json!({"content": word})]);
+    Upstream::start(words[..turns].iter().map(said).collect::<Vec<_>>()).await
+}
+
+fn prompts(request: &serde_json::Value) -> Vec<String> {
+    let texts = request["messages"].as_array().unwrap().iter();
+    texts.map(|message| message["content"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn commands_change_what_is_asked_next() {
+    let upstream = numbered(5).await;
+    let mut terminal = chat(&upstream, &[]).on_terminal(80, 40);
+    terminal.wait_for("Ctrl-D leaves\n>").await;
+    type_line(&mut terminal, "first").await;
+    terminal.wait_for("one\n>").await;
+    type_line(&mut terminal, "/model m-2").await;
+    terminal.wait_for("/model m-2\n>").await;
+    type_line(&mut terminal, "/system Be brief.").await;
+    terminal.wait_for("/system Be brief.\n>").await;
+    type_line(&mut terminal, "/model").await;
+    terminal.wait_for("> /model\nm-2\n>").await;
+    type_line(&mut terminal, "/thinking off").await;
+    terminal.wait_for("/thinking off\n>").await;
+    type_line(&mut terminal, "second").await;
+    terminal.wait_for("two\n>").await;
+    // The last prompt once more, without its answer.
+    type_line(&mut terminal, "/retry").await;
+    terminal.wait_for("three\n>").await;
+    type_line(&mut terminal, "/system none").await;
+    terminal.wait_for("/system none\n>").await;
+    type_line(&mut terminal, "/tokens").await;
+    terminal.wait_for(" out\n>").await;
+    type_line(&mut terminal, "/clear").await;
+    terminal.wait_for("/clear\n>").await;
+    type_line(&mut terminal, "/retry").await;
+    terminal.wait_for("nothing was said yet\n>").await;
+    type_line(&mut terminal, "third").await;
+    terminal.wait_for("four\n>").await;
+    for (line, said) in [
+        ("/save", "name a file: as in `/save answer.md`\n>"),
+        ("/thinking loud", "`show`, `hide` or `off`\n>"),
+        ("/hepl", "there is no command `/hepl`: /help shows all\n>"),
+        ("/save kept.md", "written to `kept.md`\n>"),
+    ] {
+        type_line(&mut terminal, line).await;
+        terminal.wait_for(said).await;
+    }
+    type_line(&mut terminal, "/copy").await;
+    terminal.wait_for("copied, if the terminal allows it\n>").await;
+    let raw = String::from_utf8_lossy(&terminal.raw()).into_owned();
+    assert!(raw.contains("\x1b]52;c;Zm91cg==\x07"), "the answer `four`: {raw:?}");
+    type_line(&mut terminal, "/usr is what?").await;
+    terminal.wait_for("five\n>").await;
+    type_line(&mut terminal, "/exit").await;
+    assert_eq!(terminal.end().await, 0);
+
+    let sent: Vec<serde_json::Value> = upstream.requests().iter().map(|request| request.json()).collect();
+    assert_eq!(prompts(&sent[0]), ["first"]);
+    assert_eq!(
+        (&sent[1]["model"], prompts(&sent[1])),
+        (&json!("m-2"), ["Be brief.", "first", "one", "second"].map(str::to_owned).to_vec())
+    );
+    assert_eq!(prompts(&sent[2]), ["Be brief.", "first", "one", "second"]);
+    assert_eq!(prompts(&sent[3]), ["third"]);
+    assert_eq!(prompts(&sent[4]), ["third", "four", "/usr is what?"]);
+}
+
+#[tokio::test]
+async fn the_last_prompt_can_be_changed_in_an_editor_and_what_is_kept_is_what_was_asked() {
+    let upstream = numbered(3).await;
+    let home = std::sync::Arc::new(tempfile::tempdir().unwrap());
+    let editor = home.path().join("editor");
+    std::fs::write(&editor, "#!/bin/sh\nsed -i 's/frist/first/' \"$2\"\n[ \"$1\" = --wait ]\n").unwrap();
+    let executable = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
+    std::fs::set_permissions(&editor, executable).unwrap();
+    let setup = |arguments: &[&str]| {
+        let url = upstream.url();
+        let arguments = [&["chat", "-m", "m", "--upstream", &url], arguments].concat();
+        crate::support::program::setup_in(&home, &arguments).env("PATH", "/usr/bin:/bin")
+    };
+    let mut terminal = setup(&[]).env("EDITOR", &format!("{} --wait", editor.display())).on_terminal(80, 24);
+    terminal.wait_for("Ctrl-D leaves\n>").await;
+    type_line(&mut terminal, "frist").await;
+    terminal.wait_for("one\n>").await;
+    type_line(&mut terminal, "/edit").await;
+    terminal.wait_for("two\n>").await;
+    terminal.send_key(Key::CtrlD).await;
+    assert_eq!(terminal.end().await, 0);
+    let (status, _, err) = setup(&["-c", "next"]).run().await;
+    assert_eq!(status, 0, "{err}");
+    let sent: Vec<serde_json::Value> = upstream.requests().iter().map(|request| request.json()).collect();
+    assert_eq!(prompts(&sent[1]), ["first"]);
+    assert_eq!(prompts(&sent[2]), ["first", "two", "next"]);
+}
