@@ -118,6 +118,8 @@ impl Session {
         match self.ready()? {
             Ready::Nothing => Ok(None),
             Ready::Fresh(pass) => Ok(Some(pass)),
+            // What is good is not kept waiting by a login server that takes its time over somebody else's refresh.
+            Ready::Stale(Some(usable)) if self.turn.try_lock().is_err() => Ok(Some(usable)),
             Ready::Stale(usable) => match self.refresh(false, None).await {
                 Ok(pass) => Ok(Some(pass)),
                 Err(error) => usable.map(Some).ok_or(error),
