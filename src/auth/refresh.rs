@@ -179,7 +179,10 @@ impl Job {
             return Ok(Refreshed { credential: now, unsaved: None, asked: false });
         };
         let held = self.entry.credential.as_login();
-        if !self.forced && held.is_none_or(|held| held.access_token != login.access_token) {
+        // Of two that share their tokens, one may have got its key since.
+        let is_held =
+            |held: &Login| held.access_token == login.access_token && held.bearer() == login.bearer();
+        if !self.forced && !held.is_some_and(is_held) {
             return Ok(Refreshed { credential: now, unsaved: None, asked: false });
         }
         let note = lock.as_mut().and_then(|lock| serde_json::from_str::<Note>(&lock.note()).ok());
