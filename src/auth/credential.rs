@@ -134,6 +134,11 @@ impl Credential {
         &self.members
     }
 
+    /// Whether another is the same to its last member.
+    pub fn is(&self, other: &Self) -> bool {
+        self.members == other.members
+    }
+
     /// What calls are signed in with; `None` for a login that holds only a refresh token.
     pub fn bearer(&self) -> Option<&Secret> {
         match &self.kind {

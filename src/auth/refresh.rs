@@ -139,6 +139,8 @@ pub struct Job {
     pub forced: bool,
     /// Whether what there was has been refused, or has ended.
     pub refused: bool,
+    /// What is stored below it, where that could not be replaced.
+    pub beneath: Option<Credential>,
 }
 
 impl Job {
@@ -214,9 +216,12 @@ impl Job {
         outcome
     }
 
-    /// The login as it is stored now; as it is held where the file cannot be read.
+    /// The login as it is stored now; as it is held where the file cannot be read, or could not be written.
     fn stored(&self) -> Result<Credential, Failure> {
         match self.store.account(&self.entry.account) {
+            Ok(Some(entry)) if self.beneath.as_ref().is_some_and(|old| old.is(&entry.credential)) => {
+                Ok(self.entry.credential.clone())
+            }
             Ok(Some(entry)) => Ok(entry.credential),
             Ok(None) => Err(signed_out(&self.entry.account.upstream).into()),
             Err(error) => {
