@@ -32,11 +32,32 @@ pub fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
 
 /// Removes what writers of a file left behind that were killed. Only for the one who holds its lock.
 pub fn sweep(path: &Path) {
+    sweep_where(path, |_| true);
+}
+
+/// Removes the same where nobody holds a lock: only what is older than any writing takes.
+pub fn sweep_old(path: &Path) {
+    /// Chosen: a file is written within milliseconds.
+    const OLD: Duration = Duration::from_secs(5 * 60);
+    let is_old = |entry: &fs::DirEntry| {
+        let age = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .ok()
+            .and_then(|time| time.elapsed().ok());
+        age.is_some_and(|age| age > OLD)
+    };
+    sweep_where(path, is_old);
+}
+
+fn sweep_where(path: &Path, is_left: impl Fn(&fs::DirEntry) -> bool) {
     let prefix = prefix_of(path);
     let entries = fs::read_dir(directory_of(path)).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok().map(|name| (name, entry)));
     for (_, entry) in names.filter(|(name, _)| name.starts_with(&prefix) && name.ends_with(SUFFIX)) {
-        let _ = fs::remove_file(entry.path());
+        if is_left(&entry) {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
