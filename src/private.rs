@@ -67,6 +67,9 @@ fn prefix_of(path: &Path) -> String {
     format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy())
 }
 
+/// The code of an error about a file that cannot be understood.
+pub const CORRUPT: &str = "corrupt";
+
 /// What was read, and what is worth a warning about the file.
 #[derive(Debug)]
 pub struct Read {
@@ -94,7 +97,10 @@ pub fn read(path: &Path) -> Result<Option<Read>> {
     check_owner(path, &metadata)?;
     let mut text = String::new();
     let read = (&file).take(MAX_BYTES).read_to_string(&mut text);
-    let read = read.map_err(|error| unreadable(path).with_source(error))?;
+    let read = read.map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => refused(path, "is no text").with_code(CORRUPT),
+        _ => unreadable(path).with_source(error),
+    })?;
     if u64::try_from(read).is_ok_and(|read| read == MAX_BYTES) {
         return Err(refused(path, "is larger than any file of ours"));
     }

@@ -2,9 +2,9 @@
 //! login in `~/.iflow/oauth_creds.json`, in the form that its other clients read and write.
 
 use super::credential::Credential;
-use super::document::{CORRUPT, Document, parse};
+use super::document::{Document, parse};
 use crate::error::{Error, ErrorKind, Result};
-use crate::private::{self, Lock};
+use crate::private::{self, CORRUPT, Lock};
 use crate::secret::Secret;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -315,7 +315,11 @@ fn set_aside(path: &Path, error: &Error) -> Result<()> {
         let message = error.message().to_owned();
         return Err(Error::new(ErrorKind::Usage, message));
     }
-    let aside = private::beside(path, &format!(".corrupt-{}", Timestamp::now().as_second()));
+    let stem = format!(".corrupt-{}", Timestamp::now().as_second());
+    let names = std::iter::once(stem.clone()).chain((2..).map(|number| format!("{stem}-{number}")));
+    let free =
+        names.map(|name| private::beside(path, &name)).find(|aside| !fs::exists(aside).unwrap_or(false));
+    let Some(aside) = free else { unreachable!("there is always another number") };
     fs::rename(path, &aside).map_err(|error| unwritable(path, error))?;
     tracing::warn!("`{}` could not be understood; it is kept as `{}`", path.display(), aside.display());
     Ok(())
