@@ -2,12 +2,16 @@
 
 mod accounts;
 mod callback;
+mod disk;
 mod faults;
 mod files;
 mod flows;
+mod iflow;
 mod keys;
 mod refresh;
 mod secrets;
+mod strangers;
+mod waits;
 
 use crate::support::client::{Answer, connect};
 use crate::support::login::{CLIENT, Form, Granted, Login, SECRET};
