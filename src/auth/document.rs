@@ -24,6 +24,8 @@ pub(super) struct Document {
     pub(super) warning: Option<String>,
     /// Whether it is in the system's keyring.
     pub(super) in_keyring: bool,
+    /// Whether it takes the place of one that could not be understood.
+    pub(super) is_new: bool,
 }
 
 impl Document {
@@ -36,13 +38,13 @@ impl Document {
             return Err(Error::new(ErrorKind::Usage, message));
         }
         if members.get(STORE).and_then(Value::as_str) != Some(KEYRING) {
-            return Self { members, warning, in_keyring: false }.checked(path);
+            return Self { members, warning, ..Self::default() }.checked(path);
         }
         let members = match keyring::get(path)? {
             Some(text) => parse(path, &text)?,
             None => Map::new(),
         };
-        Self { members, warning: None, in_keyring: true }.checked(path)
+        Self { members, in_keyring: true, ..Self::default() }.checked(path)
     }
 
     /// What has another form than ours would be overwritten at the next change.

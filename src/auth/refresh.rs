@@ -260,7 +260,7 @@ impl Job {
                 login = renewed(&login, tokens, method.flow);
                 asked = true;
             }
-            let mut refreshed = self.keep(stored, login, asked);
+            let Some(mut refreshed) = self.keep(stored, stored, login, asked) else { return self.other() };
             if method.flow == Flow::Iflow {
                 let login = refreshed.credential.as_login().cloned().unwrap_or_default();
                 let token = login.access_token.clone().unwrap_or_else(|| Secret::new(""));
@@ -271,21 +271,40 @@ impl Job {
                     key_pending: false,
                     ..login
                 };
-                refreshed = self.keep(&refreshed.credential, login, asked);
+                let Some(complete) = self.keep(stored, &refreshed.credential, login, asked) else {
+                    return self.other();
+                };
+                refreshed = complete;
             }
             Ok(refreshed)
         })
     }
 
-    /// Stores what was granted, before anybody uses it. Where that fails, it is still good in memory.
-    fn keep(&self, stored: &Credential, login: Login, asked: bool) -> Refreshed {
-        let credential = stored.with_login(login);
-        let unsaved = self.store.put(&self.entry.account, &credential, false).err().map(|error| {
-            use std::error::Error as _;
-            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-            format!("{}{cause}", error.message())
-        });
-        Refreshed { credential, unsaved, asked }
+    /// Stores what was granted, before anybody uses it. Where that fails, it is still good in memory; `None` where
+    /// somebody has logged out or in anew meanwhile, which counts.
+    fn keep(&self, begun: &Credential, now: &Credential, login: Login, asked: bool) -> Option<Refreshed> {
+        let credential = now.with_login(login);
+        let is_expected = |found: &Credential| {
+            let ours = [Some(begun), Some(now), self.beneath.as_ref()];
+            ours.into_iter().flatten().any(|ours| ours.shares_tokens(found))
+        };
+        let unsaved = match self.store.renew(&self.entry.account, &credential, is_expected) {
+            Ok(true) => None,
+            Ok(false) => return None,
+            Err(error) => {
+                use std::error::Error as _;
+                let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+                Some(format!("{}{cause}", error.message()))
+            }
+        };
+        Some(Refreshed { credential, unsaved, asked })
+    }
+
+    /// What is there in the place of what was renewed.
+    fn other(&self) -> Result<Refreshed> {
+        let entry = self.store.account(&self.entry.account)?;
+        let entry = entry.ok_or_else(|| signed_out(&self.entry.account.upstream))?;
+        Ok(Refreshed { credential: entry.credential, unsaved: None, asked: false })
     }
 }
 
