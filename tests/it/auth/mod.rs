@@ -8,6 +8,7 @@ mod files;
 mod flows;
 mod iflow;
 mod keys;
+mod meanwhile;
 mod refresh;
 mod secrets;
 mod strangers;
