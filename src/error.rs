@@ -3,6 +3,8 @@
 //! How a kind becomes a status, an envelope or an exit status is left to the three tables that
 //! match it: two in `translate::failure`, one in `cli::exit`.
 
+mod echoes;
+
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -244,16 +246,14 @@ impl Error {
         self
     }
 
-    /// Takes a secret out of the message and the hint: providers repeat a key they refuse. One of fewer than eight
-    /// characters guards nothing: it is what a server without keys is given, such as `ollama`, and a word that
-    /// messages have other reasons to say.
+    /// Takes a secret out of the message and the hint, in whatever form: providers repeat a key they refuse. One of
+    /// fewer than eight characters guards nothing.
     #[must_use]
     pub fn masking(mut self, secret: &str) -> Self {
-        const SHORTEST: usize = 8;
         let inner = &mut *self.0;
         for text in [Some(&mut inner.message), inner.hint.as_mut()].into_iter().flatten() {
-            if secret.len() >= SHORTEST && text.contains(secret) {
-                *text = text.replace(secret, "(redacted)").into();
+            if let Some(left) = echoes::without(text, secret) {
+                *text = left.into();
             }
         }
         self

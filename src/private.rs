@@ -51,11 +51,32 @@ pub fn append(path: &Path, text: &[u8]) -> io::Result<()> {
 
 /// Removes what writers of a file left behind that were killed. Only for the one who holds its lock.
 pub fn sweep(path: &Path) {
+    sweep_where(path, |_| true);
+}
+
+/// Removes the same where nobody holds a lock: only what is older than any writing takes.
+pub fn sweep_old(path: &Path) {
+    /// Chosen: a file is written within milliseconds.
+    const OLD: Duration = Duration::from_secs(5 * 60);
+    let is_old = |entry: &fs::DirEntry| {
+        let age = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .ok()
+            .and_then(|time| time.elapsed().ok());
+        age.is_some_and(|age| age > OLD)
+    };
+    sweep_where(path, is_old);
+}
+
+fn sweep_where(path: &Path, is_left: impl Fn(&fs::DirEntry) -> bool) {
     let prefix = prefix_of(path);
     let entries = fs::read_dir(directory_of(path)).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok().map(|name| (name, entry)));
     for (_, entry) in names.filter(|(name, _)| name.starts_with(&prefix) && name.ends_with(SUFFIX)) {
-        let _ = fs::remove_file(entry.path());
+        if is_left(&entry) {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -64,6 +85,9 @@ const SUFFIX: &str = ".tmp";
 fn prefix_of(path: &Path) -> String {
     format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy())
 }
+
+/// The code of an error about a file that cannot be understood.
+pub const CORRUPT: &str = "corrupt";
 
 /// What was read, and what is worth a warning about the file.
 #[derive(Debug)]
@@ -92,7 +116,10 @@ pub fn read(path: &Path) -> Result<Option<Read>> {
     check_owner(path, &metadata)?;
     let mut text = String::new();
     let read = (&file).take(MAX_BYTES).read_to_string(&mut text);
-    let read = read.map_err(|error| unreadable(path).with_source(error))?;
+    let read = read.map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => refused(path, "is no text").with_code(CORRUPT),
+        _ => unreadable(path).with_source(error),
+    })?;
     if u64::try_from(read).is_ok_and(|read| read == MAX_BYTES) {
         return Err(refused(path, "is larger than any file of ours"));
     }

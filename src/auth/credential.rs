@@ -134,6 +134,19 @@ impl Credential {
         &self.members
     }
 
+    /// Whether another has the same tokens.
+    pub fn shares_tokens(&self, other: &Self) -> bool {
+        let tokens = |credential: &Self| {
+            credential.as_login().map(|login| (login.access_token.clone(), login.refresh_token.clone()))
+        };
+        tokens(self).is_some() && tokens(self) == tokens(other)
+    }
+
+    /// Whether another is the same to its last member.
+    pub fn is(&self, other: &Self) -> bool {
+        self.members == other.members
+    }
+
     /// What calls are signed in with; `None` for a login that holds only a refresh token.
     pub fn bearer(&self) -> Option<&Secret> {
         match &self.kind {

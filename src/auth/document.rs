@@ -4,7 +4,7 @@ use super::credential::Credential;
 use super::keyring;
 use super::store::{Account, DEFAULT_PROFILE, replace};
 use crate::error::{Error, ErrorKind, Result};
-use crate::private;
+use crate::private::{self, CORRUPT};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -24,6 +24,8 @@ pub(super) struct Document {
     pub(super) warning: Option<String>,
     /// Whether it is in the system's keyring.
     pub(super) in_keyring: bool,
+    /// Whether it takes the place of one that could not be understood.
+    pub(super) is_new: bool,
 }
 
 impl Document {
@@ -36,13 +38,26 @@ impl Document {
             return Err(Error::new(ErrorKind::Usage, message));
         }
         if members.get(STORE).and_then(Value::as_str) != Some(KEYRING) {
-            return Ok(Self { members, warning, in_keyring: false });
+            return Self { members, warning, ..Self::default() }.checked(path);
         }
         let members = match keyring::get(path)? {
             Some(text) => parse(path, &text)?,
             None => Map::new(),
         };
-        Ok(Self { members, warning: None, in_keyring: true })
+        Self { members, in_keyring: true, ..Self::default() }.checked(path)
+    }
+
+    /// What has another form than ours would be overwritten at the next change.
+    fn checked(self, path: &Path) -> Result<Self> {
+        let is_map = |value: Option<&Value>| value.is_none_or(Value::is_object);
+        let mut upstreams = self.upstreams().into_iter().flat_map(Map::values);
+        if is_map(self.members.get("upstreams"))
+            && upstreams.all(|upstream| upstream.is_object() && is_map(upstream.get("profiles")))
+        {
+            return Ok(self);
+        }
+        let message = format!("`{}`: `upstreams` is not the table expected", path.display());
+        Err(Error::new(ErrorKind::Usage, message).with_code(CORRUPT).with_hint(KEPT))
     }
 
     /// Writes it, into the keyring where `to_keyring` says so; the file then says that it is there. What the keyring
@@ -161,8 +176,8 @@ fn object<'a>(members: &'a mut Map<String, Value>, name: &str) -> &'a mut Map<St
     }
 }
 
-/// The code of an error about a file that cannot be understood.
-pub(super) const CORRUPT: &str = "corrupt";
+/// What becomes of a file that cannot be understood.
+const KEPT: &str = "`iflow2api auth login` writes a new one, and keeps this one beside it";
 
 /// Reads an object. serde's own message may repeat the text, which may be a token, so only the place is told.
 pub(super) fn parse(path: &Path, text: &str) -> Result<Map<String, Value>> {
@@ -170,6 +185,6 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Map<String, Value>> {
         let (path, line, column) = (path.display(), error.line(), error.column());
         Error::new(ErrorKind::Usage, format!("`{path}` line {line}, column {column}: not the JSON expected"))
             .with_code(CORRUPT)
-            .with_hint("`iflow2api auth login` writes a new one, and keeps this one beside it")
+            .with_hint(KEPT)
     })
 }

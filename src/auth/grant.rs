@@ -3,6 +3,7 @@
 
 use super::http::Http;
 use super::method::{ClientAuth, Flow, Method};
+use super::words::said;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 use base64::Engine as _;
@@ -386,10 +387,4 @@ impl<'a> Wire<'a> {
 fn basic(client_id: &str, secret: &Secret) -> String {
     let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     format!("Basic {}", BASE64.encode(format!("{}:{}", encoded(client_id), encoded(secret.expose()))))
-}
-
-/// A server's own words, as far as they can be shown: printable, on one line, not endless.
-pub fn said(text: &str) -> String {
-    let shown = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    shown.take(300).collect::<String>().trim().to_owned()
 }

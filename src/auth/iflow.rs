@@ -1,8 +1,8 @@
 //! What only iFlow does: the key that calls are signed with is asked for with the access token.
 
-use super::grant::said;
 use super::http::Http;
 use super::method::Method;
+use super::words::said;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 use serde_json::Value;

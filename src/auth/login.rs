@@ -1,11 +1,12 @@
 //! One login in a browser: the address to open, and what comes back from it, whichever way it comes.
 
 use super::credential::{Credential, Login};
-use super::grant::{Grants, said};
+use super::grant::Grants;
 use super::http::Http;
 use super::iflow;
 use super::method::{Flow, Method};
 use super::refresh;
+use super::words::said;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 use aws_lc_rs::rand;

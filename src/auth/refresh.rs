@@ -139,6 +139,8 @@ pub struct Job {
     pub forced: bool,
     /// Whether what there was has been refused, or has ended.
     pub refused: bool,
+    /// What is stored below it, where that could not be replaced.
+    pub beneath: Option<Credential>,
 }
 
 impl Job {
@@ -179,7 +181,10 @@ impl Job {
             return Ok(Refreshed { credential: now, unsaved: None, asked: false });
         };
         let held = self.entry.credential.as_login();
-        if !self.forced && held.is_none_or(|held| held.access_token != login.access_token) {
+        // Of two that share their tokens, one may have got its key since.
+        let is_held =
+            |held: &Login| held.access_token == login.access_token && held.bearer() == login.bearer();
+        if !self.forced && !held.is_some_and(is_held) {
             return Ok(Refreshed { credential: now, unsaved: None, asked: false });
         }
         let note = lock.as_mut().and_then(|lock| serde_json::from_str::<Note>(&lock.note()).ok());
@@ -211,9 +216,12 @@ impl Job {
         outcome
     }
 
-    /// The login as it is stored now; as it is held where the file cannot be read.
+    /// The login as it is stored now; as it is held where the file cannot be read, or could not be written.
     fn stored(&self) -> Result<Credential, Failure> {
         match self.store.account(&self.entry.account) {
+            Ok(Some(entry)) if self.beneath.as_ref().is_some_and(|old| old.is(&entry.credential)) => {
+                Ok(self.entry.credential.clone())
+            }
             Ok(Some(entry)) => Ok(entry.credential),
             Ok(None) => Err(signed_out(&self.entry.account.upstream).into()),
             Err(error) => {
@@ -252,7 +260,7 @@ impl Job {
                 login = renewed(&login, tokens, method.flow);
                 asked = true;
             }
-            let mut refreshed = self.keep(stored, login, asked);
+            let Some(mut refreshed) = self.keep(stored, stored, login, asked) else { return self.other() };
             if method.flow == Flow::Iflow {
                 let login = refreshed.credential.as_login().cloned().unwrap_or_default();
                 let token = login.access_token.clone().unwrap_or_else(|| Secret::new(""));
@@ -263,21 +271,40 @@ impl Job {
                     key_pending: false,
                     ..login
                 };
-                refreshed = self.keep(&refreshed.credential, login, asked);
+                let Some(complete) = self.keep(stored, &refreshed.credential, login, asked) else {
+                    return self.other();
+                };
+                refreshed = complete;
             }
             Ok(refreshed)
         })
     }
 
-    /// Stores what was granted, before anybody uses it. Where that fails, it is still good in memory.
-    fn keep(&self, stored: &Credential, login: Login, asked: bool) -> Refreshed {
-        let credential = stored.with_login(login);
-        let unsaved = self.store.put(&self.entry.account, &credential, false).err().map(|error| {
-            use std::error::Error as _;
-            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-            format!("{}{cause}", error.message())
-        });
-        Refreshed { credential, unsaved, asked }
+    /// Stores what was granted, before anybody uses it. Where that fails, it is still good in memory; `None` where
+    /// somebody has logged out or in anew meanwhile, which counts.
+    fn keep(&self, begun: &Credential, now: &Credential, login: Login, asked: bool) -> Option<Refreshed> {
+        let credential = now.with_login(login);
+        let is_expected = |found: &Credential| {
+            let ours = [Some(begun), Some(now), self.beneath.as_ref()];
+            ours.into_iter().flatten().any(|ours| ours.shares_tokens(found))
+        };
+        let unsaved = match self.store.renew(&self.entry.account, &credential, is_expected) {
+            Ok(true) => None,
+            Ok(false) => return None,
+            Err(error) => {
+                use std::error::Error as _;
+                let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+                Some(format!("{}{cause}", error.message()))
+            }
+        };
+        Some(Refreshed { credential, unsaved, asked })
+    }
+
+    /// What is there in the place of what was renewed.
+    fn other(&self) -> Result<Refreshed> {
+        let entry = self.store.account(&self.entry.account)?;
+        let entry = entry.ok_or_else(|| signed_out(&self.entry.account.upstream))?;
+        Ok(Refreshed { credential: entry.credential, unsaved: None, asked: false })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What signs in the calls to one upstream, kept fresh: one refresh at a time, before it is needed or where the upstream
 //! refuses a token, and the files looked at again where another process may have changed them.
 
+use super::credential::Credential;
 use super::http::Http;
 use super::method::Method;
 use super::refresh::{COOL_DOWN, Failure, Job, Refreshed, cannot_be_renewed, signed_out};
@@ -50,6 +51,8 @@ struct Held {
     since: Instant,
     ends: Option<Instant>,
     refreshed: bool,
+    /// What is still stored, where this could not be.
+    beneath: Option<Credential>,
 }
 
 impl Held {
@@ -57,7 +60,14 @@ impl Held {
         let since = Instant::now();
         let left = entry.credential.as_login().and_then(|login| login.left(Timestamp::now()));
         let ends = left.and_then(|left| since.checked_add(left));
-        Self { entry, since, ends, refreshed }
+        Self { entry, since, ends, refreshed, beneath: None }
+    }
+
+    /// Whether what is stored says nothing new.
+    fn knows(&self, stored: &Entry) -> bool {
+        let known = [Some(&self.entry.credential), self.beneath.as_ref()];
+        self.entry.account == stored.account
+            && known.into_iter().flatten().any(|known| known.is(&stored.credential))
     }
 
     fn left(&self, now: Instant) -> Option<Duration> {
@@ -118,6 +128,8 @@ impl Session {
         match self.ready()? {
             Ready::Nothing => Ok(None),
             Ready::Fresh(pass) => Ok(Some(pass)),
+            // What is good is not kept waiting by a login server that takes its time over somebody else's refresh.
+            Ready::Stale(Some(usable)) if self.turn.try_lock().is_err() => Ok(Some(usable)),
             Ready::Stale(usable) => match self.refresh(false, None).await {
                 Ok(pass) => Ok(Some(pass)),
                 Err(error) => usable.map(Some).ok_or(error),
@@ -226,7 +238,7 @@ impl Session {
     /// again, that is it.
     async fn refresh(&self, forced: bool, refused: Option<Instant>) -> Result<Pass> {
         let _turn = self.turn.lock().await;
-        let (entry, method) = {
+        let (entry, method, beneath) = {
             let state = self.state();
             let Some(held) = &state.held else { return Err(signed_out(&self.upstream)) };
             let now = Instant::now();
@@ -242,10 +254,11 @@ impl Session {
             {
                 return Err(failure.error());
             }
-            (held.entry.clone(), Arc::clone(self.method_of(held)?))
+            (held.entry.clone(), Arc::clone(self.method_of(held)?), held.beneath.clone())
         };
         let (store, http) = (Arc::clone(&self.store), self.http.clone());
-        let job = Job { store, entry: entry.clone(), method, http, forced, refused: refused.is_some() };
+        let job =
+            Job { store, entry: entry.clone(), method, http, forced, refused: refused.is_some(), beneath };
         let outcome = job.run().await;
         self.ended(entry, outcome)
     }
@@ -255,13 +268,15 @@ impl Session {
         let mut state = self.state();
         match outcome {
             Ok(Refreshed { credential, unsaved, asked }) => {
-                let held = Held::new(Entry { credential, ..entry }, asked);
+                let mut held = Held::new(Entry { credential, ..entry }, asked);
                 let secret = held.entry.credential.bearer().cloned();
                 let since = held.since;
                 let lives_s = held.left(since).map(|left| left.as_secs());
                 tracing::info!(upstream = self.upstream, asked, lives_s, "login refreshed");
                 if let Some(why) = unsaved {
                     tracing::warn!(upstream = self.upstream, why, "the new tokens are only in memory");
+                    let stored = self.store.account(&held.entry.account).ok().flatten();
+                    held.beneath = stored.map(|stored| stored.credential);
                 }
                 state.held = Some(held);
                 state.failed = None;
@@ -311,12 +326,8 @@ impl State {
     /// Takes what is stored now. The same as before does not begin anew.
     fn take(&mut self, entry: Option<Entry>) {
         self.unreadable = None;
-        let is_same = |held: &Held, entry: &Entry| {
-            held.entry.account == entry.account
-                && held.entry.credential.members() == entry.credential.members()
-        };
         match (&self.held, entry) {
-            (Some(held), Some(entry)) if is_same(held, &entry) => {}
+            (Some(held), Some(entry)) if held.knows(&entry) => {}
             (_, entry) => {
                 self.held = entry.map(|entry| Held::new(entry, false));
                 self.failed = None;

@@ -2,9 +2,9 @@
 //! login in `~/.iflow/oauth_creds.json`, in the form that its other clients read and write.
 
 use super::credential::Credential;
-use super::document::{CORRUPT, Document, parse};
+use super::document::{Document, parse};
 use crate::error::{Error, ErrorKind, Result};
-use crate::private::{self, Lock};
+use crate::private::{self, CORRUPT, Lock};
 use crate::secret::Secret;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -175,40 +175,77 @@ impl Store {
         faults.next().map_or(Ok(None), |(_, error)| Err(error))
     }
 
-    /// Stores an account, and returns where it is kept. With `select` calls use it from now on. A file that cannot be
-    /// understood is kept beside the new one.
+    /// Stores an account, which calls use from now on, and returns where it is kept. A file that cannot be understood is
+    /// kept beside the new one.
     ///
     /// # Errors
     /// `Usage` where a file is a link, is another's, or cannot be written; it is then as it was.
-    pub fn put(&self, account: &Account, credential: &Credential, select: bool) -> Result<Kept> {
+    pub fn put(&self, account: &Account, credential: &Credential) -> Result<Kept> {
         if let Some(path) = self.own_file(account, credential) {
-            let _lock = write_lock(path)?;
-            private::check_target(path)?;
-            let merged = match read_iflow(path) {
-                Ok(Some((old, _))) => credential.as_login().map(|login| old.with_login(login.clone())),
-                Ok(None) => None,
-                Err(error) => {
-                    set_aside(path, &error)?;
-                    None
-                }
-            };
-            write(path, merged.as_ref().unwrap_or(credential).members())?;
-            if select {
-                self.change(true, |document| {
-                    // A key that was entered here would go before it.
-                    document.remove(account);
-                    document.choose(account);
-                })?;
-            }
+            self.put_own(path, credential, |_| true)?;
+            self.change(true, |document| {
+                // A key that was entered here would go before it.
+                document.remove(account);
+                document.choose(account);
+            })?;
             return Ok(Kept::new(path, false));
         }
         let in_keyring = self.change(false, |document| {
             document.put(account, credential.members().clone());
-            if select {
-                document.choose(account);
-            }
+            document.choose(account);
         })?;
         Ok(Kept::new(&self.file, in_keyring))
+    }
+
+    /// Stores an account's next tokens; `false` where it is not as it was expected any more, and so stays as it is. Of a
+    /// file that cannot be understood nothing is expected.
+    ///
+    /// # Errors
+    /// As [`Store::put`].
+    pub fn renew(
+        &self,
+        account: &Account,
+        credential: &Credential,
+        is_expected: impl Fn(&Credential) -> bool,
+    ) -> Result<bool> {
+        if let Some(path) = self.own_file(account, credential) {
+            return self.put_own(path, credential, |old| old.is_some_and(&is_expected));
+        }
+        let mut renewed = false;
+        self.change(false, |document| {
+            let old = document.profiles(&account.upstream).find(|(name, _)| **name == account.profile);
+            renewed = old.map_or(document.is_new, |(_, old)| is_expected(&old));
+            if renewed {
+                document.put(account, credential.members().clone());
+            }
+        })?;
+        Ok(renewed)
+    }
+
+    /// Puts a login into iFlow's own file, where what it holds may be replaced.
+    fn put_own(
+        &self,
+        path: &Path,
+        credential: &Credential,
+        may_replace: impl Fn(Option<&Credential>) -> bool,
+    ) -> Result<bool> {
+        let _lock = write_lock(path)?;
+        private::check_target(path)?;
+        let merged = match read_iflow(path) {
+            Ok(old) => {
+                let old = old.map(|(old, _)| old);
+                if !may_replace(old.as_ref()) {
+                    return Ok(false);
+                }
+                old.zip(credential.as_login()).map(|(old, login)| old.with_login(login.clone()))
+            }
+            Err(error) => {
+                set_aside(path, &error)?;
+                None
+            }
+        };
+        write(path, merged.as_ref().unwrap_or(credential).members())?;
+        Ok(true)
     }
 
     /// Forgets an account; `false` if there was none.
@@ -285,7 +322,7 @@ impl Store {
             Ok(document) => document,
             Err(error) => {
                 set_aside(&self.file, &error)?;
-                Document::default()
+                Document { is_new: true, ..Document::default() }
             }
         };
         let before = document.members.clone();
@@ -315,7 +352,11 @@ fn set_aside(path: &Path, error: &Error) -> Result<()> {
         let message = error.message().to_owned();
         return Err(Error::new(ErrorKind::Usage, message));
     }
-    let aside = private::beside(path, &format!(".corrupt-{}", Timestamp::now().as_second()));
+    let stem = format!(".corrupt-{}", Timestamp::now().as_second());
+    let names = std::iter::once(stem.clone()).chain((2..).map(|number| format!("{stem}-{number}")));
+    let free =
+        names.map(|name| private::beside(path, &name)).find(|aside| !fs::exists(aside).unwrap_or(false));
+    let Some(aside) = free else { unreachable!("there is always another number") };
     fs::rename(path, &aside).map_err(|error| unwritable(path, error))?;
     tracing::warn!("`{}` could not be understood; it is kept as `{}`", path.display(), aside.display());
     Ok(())

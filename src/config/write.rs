@@ -136,7 +136,9 @@ fn remove(table: &mut dyn TableLike, parts: &[&str]) -> bool {
 
 /// Writes a file that is at any moment either the old or the new one, and only its owner's to read.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
-    private::replace(&target_of(path)?, text.as_bytes())
+    let target = target_of(path)?;
+    private::sweep_old(&target);
+    private::replace(&target, text.as_bytes())
 }
 
 /// The file behind a symbolic link, which may not be there yet: many keep their settings elsewhere

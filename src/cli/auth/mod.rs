@@ -129,7 +129,7 @@ impl Place {
 
     /// Stores what came of a login, and says so.
     fn keep(&self, account: &Account, credential: &crate::auth::credential::Credential) -> Result<()> {
-        let kept = match self.store.put(account, credential, true)? {
+        let kept = match self.store.put(account, credential)? {
             Kept::File(path) => format!("`{}`", path.display()),
             Kept::Keyring(_) => "the system's keyring".to_owned(),
         };

@@ -120,7 +120,8 @@ async fn f9_a_login_that_is_only_old_goes_on_being_used() {
         place.store(&place.login.grant(), 44);
         place.login.instead(TOKEN, exchange);
         let before = std::fs::read(place.credentials()).unwrap();
-        let program = place.serve().await;
+        let mut program = place.serve().await;
+        program.line(&["WARN", "the login cannot be refreshed"]).await;
         for _ in 0..5 {
             assert_eq!(program.chat(ASK).await.status, 200, "{name}");
         }

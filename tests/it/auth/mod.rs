@@ -2,12 +2,17 @@
 
 mod accounts;
 mod callback;
+mod disk;
 mod faults;
 mod files;
 mod flows;
+mod iflow;
 mod keys;
+mod meanwhile;
 mod refresh;
 mod secrets;
+mod strangers;
+mod waits;
 
 use crate::support::client::{Answer, connect};
 use crate::support::login::{CLIENT, Form, Granted, Login, SECRET};

@@ -37,6 +37,8 @@ struct State {
     life: u64,
     /// What the next requests to these paths are answered instead.
     instead: VecDeque<(&'static str, Exchange)>,
+    /// To which path the next answer waits for `go`.
+    late: Option<&'static str>,
     refuses_all: bool,
     asked: Vec<(String, HashMap<String, String>)>,
 }
@@ -52,6 +54,7 @@ impl Login {
             key: None,
             life: 172_800,
             instead: VecDeque::new(),
+            late: None,
             refuses_all: false,
             asked: Vec::new(),
         })))
@@ -87,6 +90,11 @@ impl Login {
         self.state().refresh_token = None;
     }
 
+    /// Has this refresh token be the good one.
+    pub fn accept(&self, refresh_token: &str) {
+        self.state().refresh_token = Some(refresh_token.to_owned());
+    }
+
     /// How long what it grants lives, in seconds.
     pub fn life(&self, seconds: u64) {
         self.state().life = seconds;
@@ -95,6 +103,11 @@ impl Login {
     /// Answers the next request to a path (without its query) in this way instead.
     pub fn instead(&self, path: &'static str, exchange: Exchange) {
         self.state().instead.push_back((path, exchange));
+    }
+
+    /// Has its own next answer to a path wait for `go`.
+    pub fn late(&self, path: &'static str) {
+        self.state().late = Some(path);
     }
 
     /// What was asked of a path, oldest first: the form or query, and the `authorization`.
@@ -166,7 +179,8 @@ pub struct Granted {
 impl State {
     fn grant(&mut self) -> Granted {
         self.count += 1;
-        let named = |what: &str| format!("{what}-{}-9Qx2-never-shown", self.count);
+        // With what a URL and base64 write in other ways.
+        let named = |what: &str| format!("{what}-{}-9Qx2+/~=never-shown", self.count);
         let granted = Granted {
             access_token: named("access"),
             refresh_token: named("refresh"),
@@ -314,7 +328,7 @@ impl Provider for Login {
         if let Some(at) = state.instead.iter().position(|(wanted, _)| *wanted == path) {
             return Ok(state.instead.remove(at).unwrap().1);
         }
-        match (asked.line.split(' ').next(), path.as_str()) {
+        let answer = match (asked.line.split(' ').next(), path.as_str()) {
             (Some("POST"), "/oauth/token") => state.token(&form),
             (Some("POST"), "/oauth/revoke") => {
                 state.refresh_token = None;
@@ -324,7 +338,9 @@ impl Provider for Login {
             (Some("GET"), "/api/oauth/getUserInfo") => Ok(state.user(&form)),
             (_, "/v1/chat/completions" | "/v1/models" | "/v1/key") => Ok(state.call(asked, &json)),
             _ => Err(Refusal::fault(format!("nothing is at {}", asked.line))),
-        }
+        };
+        let is_late = state.late.take_if(|late| *late == path).is_some();
+        answer.map(|exchange| if is_late { exchange.late() } else { exchange })
     }
 }
 

@@ -84,10 +84,15 @@ impl Setup {
     }
 
     /// Lets the program have so many descriptors. It is started through a shell then.
-    pub fn with_descriptors(mut self, count: usize) -> Self {
+    pub fn with_descriptors(self, count: usize) -> Self {
+        self.through(&["sh", "-c", &format!("ulimit -n {count}; exec \"$0\" \"$@\"")])
+    }
+
+    /// Starts the program through another one, which gets it and its arguments behind its own.
+    pub fn through(mut self, other: &[&str]) -> Self {
         let inner = self.command.as_std();
-        let mut command = Command::new("sh");
-        command.arg("-c").arg(format!("ulimit -n {count}; exec \"$0\" \"$@\"")).arg(inner.get_program());
+        let mut command = Command::new(other[0]);
+        command.args(&other[1..]).arg(inner.get_program());
         command.args(inner.get_args()).env_clear().current_dir(self.home.path());
         for (name, value) in inner.get_envs() {
             if let Some(value) = value {
@@ -245,6 +250,12 @@ impl Program {
     pub async fn terminate(&self) {
         let id = self.child.id().expect("a living program").to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+    }
+
+    /// Ends it as nothing can keep it from; whether it was still there.
+    pub async fn kill(&mut self) -> bool {
+        let _ = self.child.start_kill();
+        timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap().code().is_none()
     }
 
     /// Waits for its end and the last of what it wrote: exit status, stdout and stderr.
