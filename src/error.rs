@@ -374,3 +374,9 @@ impl StdError for Error {
         Some(source)
     }
 }
+
+/// What happened at the bottom of an error: `reqwest` hides it behind "error sending request".
+pub fn root_cause(error: &(dyn StdError + 'static)) -> String {
+    let innermost = std::iter::successors(Some(error), |&cause| cause.source()).last().unwrap_or(error);
+    innermost.to_string().split(" (os error").next().unwrap_or_default().to_lowercase()
+}

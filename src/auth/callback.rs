@@ -36,22 +36,11 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Takes the first of these ports that is free, on both loopback addresses where there are two.
+    /// Takes a port, on both loopback addresses where there are two; 0 is any that is free.
     ///
     /// # Errors
-    /// What the system said of the first one.
-    pub async fn bind(ports: &[u16]) -> io::Result<Self> {
-        let mut first = None;
-        for &port in ports {
-            match Self::bind_one(port).await {
-                Ok(listener) => return Ok(listener),
-                Err(error) => first = first.or(Some(error)),
-            }
-        }
-        Err(first.unwrap_or_else(|| io::ErrorKind::AddrInUse.into()))
-    }
-
-    async fn bind_one(port: u16) -> io::Result<Self> {
+    /// What the system said.
+    pub async fn bind(port: u16) -> io::Result<Self> {
         let ipv4 = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
         let port = ipv4.local_addr()?.port();
         let mut sockets = vec![ipv4];

@@ -1,7 +1,7 @@
 //! The few small requests of a login, bounded in time and size, for the `oauth2` crate and for ourselves. No redirect
 //! is followed: what is sent here is nobody else's business.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, root_cause};
 use http::{Request, Response};
 use std::fmt;
 use std::sync::Arc;
@@ -86,14 +86,15 @@ impl Http {
 }
 
 fn of_transport(error: reqwest::Error) -> Error {
+    let error = error.without_url();
     let (kind, message) = if error.is_timeout() {
-        (ErrorKind::TimedOut, "did not answer in time")
+        (ErrorKind::TimedOut, "did not answer in time".to_owned())
     } else if error.is_body() || error.is_decode() {
-        (ErrorKind::BadAnswer, "broke off its answer")
+        (ErrorKind::BadAnswer, "broke off its answer".to_owned())
     } else {
-        (ErrorKind::Unreachable, "cannot be reached")
+        (ErrorKind::Unreachable, format!("cannot be reached: {}", root_cause(&error)))
     };
-    Error::new(kind, message).with_source(error.without_url())
+    Error::new(kind, message).with_source(error)
 }
 
 fn unsendable(error: http::Error) -> Error {

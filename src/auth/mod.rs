@@ -12,4 +12,4 @@ pub mod method;
 pub mod refresh;
 pub mod session;
 pub mod store;
-mod words;
+pub mod words;

@@ -115,7 +115,7 @@ fn dispatch(cli: Cli, color: bool) -> Result<ExitCode> {
     match cli.command {
         Command::Serve(args) => serve::run(args, sources),
         Command::Chat(args) => chat::run(*args, sources, color).map(|()| ExitCode::SUCCESS),
-        Command::Auth(args) => auth::run(args, sources).map(|()| ExitCode::SUCCESS),
+        Command::Auth(args) => auth::run(args, sources, color).map(|()| ExitCode::SUCCESS),
         Command::Models(args) => models::run(args, sources).map(|()| ExitCode::SUCCESS),
         Command::Config(args) => config::run(args, &sources(Flags::default())).map(|()| ExitCode::SUCCESS),
     }

@@ -1,6 +1,6 @@
 //! What went wrong on the way to a provider. Its own refusals are read by `policy::failure`.
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, root_cause};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use std::time::{Duration, SystemTime};
 
@@ -26,16 +26,6 @@ pub fn of_transport(name: &str, error: reqwest::Error) -> Error {
 pub fn silent(name: &str, limit: Duration) -> Error {
     let seconds = limit.as_secs_f64();
     Error::new(ErrorKind::TimedOut, format!("upstream `{name}` sent nothing for {seconds} s"))
-}
-
-/// `reqwest` hides what happened behind "error sending request": the innermost cause says it.
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    let text = cause.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
 /// What the provider says of its limits (C05), under the usual names and its `own`.

@@ -4,6 +4,8 @@
 mod assemble;
 #[cfg(unix)]
 mod auth;
+#[cfg(target_os = "linux")]
+mod auth_terminal;
 mod chat;
 #[cfg(unix)]
 mod chat_kept;

@@ -24,7 +24,7 @@ pub async fn store(place: &Place, profile: Option<&str>, asks: bool, checks: boo
         if let Some(docs) = &place.row.docs {
             say(&format!("Keys of {}: {docs}", place.row.name.as_deref().unwrap_or(name)));
         }
-        ask::secret(&mut super::signals()?, &format!("Key of `{name}` (it is not shown)")).await?
+        ask::secret(&mut super::signals()?, &format!("Key of `{name}`")).await?
     } else if io::stdin().is_terminal() {
         return Err(nobody_to_ask(name));
     } else {
@@ -35,7 +35,14 @@ pub async fn store(place: &Place, profile: Option<&str>, asks: bool, checks: boo
         say(&format!("iflow2api: warning: this key begins like one of `{other}`, which may be another plan"));
     }
     if checks {
-        match check::check(place, &key).await? {
+        let mut signals = super::signals()?;
+        let line = asks.then(|| ask::Line::open("Trying the key with one call."));
+        let checked = tokio::select! {
+            checked = check::check(place, &key) => checked?,
+            _ = signals.next() => return Err(Error::new(ErrorKind::Interrupted, "interrupted")),
+        };
+        drop(line);
+        match checked {
             Checked::Good => {}
             Checked::But(why) => say(&format!("iflow2api: note: {why}")),
         }

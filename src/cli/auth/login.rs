@@ -9,6 +9,7 @@ use crate::auth::http::Http;
 use crate::auth::login::{Pending, Returned, complete};
 use crate::auth::method::{Flow, Method};
 use crate::auth::refresh;
+use crate::auth::words::said;
 use crate::cli::logins;
 use crate::cli::output::say;
 use crate::cli::setup;
@@ -18,8 +19,8 @@ use crate::policy::presets::rows::{Auth, Status};
 use crate::secret::Secret;
 use clap::Args as ClapArgs;
 use clap::builder::NonEmptyStringValueParser;
-use std::io::Write as _;
 use std::sync::Arc;
+use url::Url;
 
 /// Log in at a provider, or store a key of it
 ///
@@ -82,7 +83,7 @@ pub async fn run<'a>(args: &Args, sources: &impl Fn(Flags) -> Sources<'a>, asks:
 ///
 /// # Errors
 /// As [`run`].
-pub async fn choose<'a>(sources: &impl Fn(Flags) -> Sources<'a>, asks: bool) -> Result<()> {
+pub async fn choose<'a>(sources: &impl Fn(Flags) -> Sources<'a>, asks: bool, color: bool) -> Result<()> {
     if !asks {
         return Err(Error::new(ErrorKind::Usage, "there is nobody to ask which provider is meant")
             .with_hint(
@@ -105,21 +106,19 @@ pub async fn choose<'a>(sources: &impl Fn(Flags) -> Sources<'a>, asks: bool) -> 
         }
         let has_login =
             row.login.is_some() || resolved.config.auth.logins.iter().any(|(known, _)| known == name);
-        let how = if has_login { "browser or key" } else { "key" };
+        let called = row.name.as_deref().map(|called| format!(": {called}")).unwrap_or_default();
+        let how = if has_login { ", browser or key" } else { "" };
         let ended = row.retired.filter(|_| row.status == Some(Status::Retired));
         let ended = ended.map(|day| format!(", ended {day}")).unwrap_or_default();
-        offers.push((
-            name.to_owned(),
-            format!("{} ({name}: {how}{ended})", row.name.as_deref().unwrap_or(name)),
-        ));
+        offers.push((name.to_owned(), format!("{name}{called}{how}{ended}")));
     }
     let items = offers.iter().map(|(_, item)| item.clone()).collect();
-    let chosen = ask::choose(&mut signals, "Log in at", items).await?;
+    let chosen = ask::choose(&mut signals, "Log in at", items, color).await?;
     let Some((name, _)) = chosen.and_then(|chosen| offers.get(chosen)) else { return Err(nothing_chosen()) };
     let place = Place::find(name, sources)?;
     let Some(method) = &place.method else { return key::store(&place, None, asks, true).await };
     let ways = ["In the browser".to_owned(), "With a key".to_owned()];
-    match ask::choose(&mut signals, "How", ways.to_vec()).await? {
+    match ask::choose(&mut signals, "Log in", ways.to_vec(), color).await? {
         Some(0) => {
             let browse = Browse { no_browser: false, device: false, port: None, asks };
             browse.log_in(&place, method.clone(), None).await
@@ -146,8 +145,8 @@ impl Browse {
         let name = place.name();
         if let Some(day) = &method.retired {
             say(&format!(
-                "iflow2api: note: the service of {} ended on {day}; this login works only where somebody runs it on, \
-                 at the addresses that `auth.{name}.*` name",
+                "iflow2api: note: the service of {} ended on {day}; this login works only where somebody still runs \
+                 one like it, at the addresses in `auth.{name}.*`",
                 place.row.name.as_deref().unwrap_or(name)
             ));
         }
@@ -156,7 +155,7 @@ impl Browse {
         let mut entered = None;
         if method.lacks_secret() && self.asks {
             say(&format!("A login at `{name}` needs the secret of the client `{}`.", method.client_id()?));
-            let secret = ask::secret(&mut signals, "Secret of the client (it is not shown)").await?;
+            let secret = ask::secret(&mut signals, "Secret of the client").await?;
             if secret.trim().is_empty() {
                 return Err(method.secret_is_missing());
             }
@@ -197,7 +196,6 @@ impl Browse {
         headless: Option<Headless>,
         http: &Http,
     ) -> Result<Credential> {
-        let first = self.port.or(method.ports.first().copied());
         let listener = self.listener(&method).await;
         if let (Err(why), false) = (&listener, self.asks) {
             return Err(Error::new(
@@ -206,60 +204,66 @@ impl Browse {
             )
             .with_hint("free the port, or name another with `--port`"));
         }
-        let port = listener.as_ref().ok().map(Listener::port).or(first).unwrap_or_default();
+        let first = self.port.or(method.ports.first().copied()).unwrap_or_default();
+        let port = listener.as_ref().map_or(first, Listener::port);
         let pending = Arc::new(Pending::begin(method, port)?);
         let opens = !self.no_browser && headless.is_none();
-        say(match (opens, &headless) {
-            (true, _) => "Your browser is opened for the login. If it is not, open this address:",
-            (false, Some(Headless::Container)) => {
-                "A container has no browser. Open this address where there is one:"
+        say(&match &headless {
+            _ if opens => "Your browser opens for the login. If it does not, open this address:".to_owned(),
+            Some(Headless::Ssh(hop)) if listener.is_ok() => format!(
+                "There is no browser here. Run this on the machine that has one:\n\n  {}\n\n\
+                 Then open this address there:",
+                hop.forward(port)
+            ),
+            Some(Headless::Container) => {
+                "There is no browser in a container. Open this address where there is one:".to_owned()
             }
-            (false, Some(_)) => "There is no browser here. Open this address where there is one:",
-            (false, None) => "Open this address in a browser:",
+            Some(_) => "There is no browser here. Open this address where there is one:".to_owned(),
+            None => "Open this address in a browser:".to_owned(),
         });
         say(&format!("\n  {}\n", pending.address()));
-        match (&listener, &headless) {
-            (Err(why), _) => say(&format!(
-                "iflow2api: note: {why}; the browser will end at an error page, whose address is the answer"
-            )),
-            (Ok(_), Some(Headless::Ssh(hop))) => {
-                say("So that the answer finds its way back, run this on the machine with the browser first:");
-                say(&format!("\n  {}\n", hop.forward(port)));
-            }
-            (Ok(_), _) => {}
+        if let Err(why) = &listener {
+            say(&format!("iflow2api: note: {why}; the browser will end at an error page: paste its address"));
         }
         if opens {
             browser::open(pending.address());
         }
         let returned = tokio::select! {
+            returned = pasted(&pending, self.asks, listener.is_ok()) => returned?,
             returned = arrives(listener.ok(), &pending) => returned?,
-            returned = pasted(&pending, self.asks) => returned?,
         };
         pending.finish(returned, http).await
     }
 
     /// Takes a port to wait on, or says why there is none.
     async fn listener(&self, method: &Method) -> Result<Listener, String> {
-        let wanted = self.port.map_or_else(|| method.ports.clone(), |port| vec![port]);
-        let error = match Listener::bind(&wanted).await {
-            Ok(listener) => return Ok(listener),
-            Err(error) => error,
-        };
-        if self.port.is_none()
-            && method.any_port
-            && let Ok(listener) = Listener::bind(&[0]).await
-        {
-            return Ok(listener);
+        let mut wanted = self.port.map_or_else(|| method.ports.clone(), |port| vec![port]);
+        if self.port.is_none() && method.any_port {
+            wanted.push(0);
         }
-        let port = wanted.first().copied().unwrap_or_default();
-        Err(match error.kind() {
-            std::io::ErrorKind::AddrInUse => {
-                let by = crate::cli::ports::holder(port).map(|by| format!(" by {by}")).unwrap_or_default();
-                format!("port {port} is taken{by}")
+        let mut taken: Option<String> = None;
+        for port in wanted {
+            match (Listener::bind(port).await, &taken) {
+                (Ok(listener), None) => return Ok(listener),
+                (Ok(listener), Some(why)) => {
+                    say(&format!("iflow2api: note: {why}; port {} is used instead", listener.port()));
+                    return Ok(listener);
+                }
+                (Err(error), None) => taken = Some(why_not(port, &error)),
+                (Err(_), Some(_)) => {}
             }
-            _ => format!("port {port} cannot be listened on ({error})"),
-        })
+        }
+        Err(taken.unwrap_or_else(|| "there is no port to wait on".to_owned()))
     }
+}
+
+/// Why a port is not ours.
+fn why_not(port: u16, error: &std::io::Error) -> String {
+    if error.kind() != std::io::ErrorKind::AddrInUse {
+        return format!("port {port} cannot be listened on ({error})");
+    }
+    let by = crate::cli::ports::holder(port).map(|by| format!(" by {by}")).unwrap_or_default();
+    format!("port {port} is taken{by}")
 }
 
 /// Waits for the browser, where there is a port to wait on.
@@ -274,27 +278,34 @@ async fn arrives(listener: Option<Listener>, pending: &Arc<Pending>) -> Result<R
 }
 
 /// Waits for somebody to paste what the browser ended at. What is no answer is said, and asked for again.
-async fn pasted(pending: &Pending, asks: bool) -> Result<Returned> {
+async fn pasted(pending: &Pending, asks: bool, may_arrive: bool) -> Result<Returned> {
     if !asks {
-        return std::future::pending().await;
+        return nothing().await;
     }
-    let prompt = || {
-        let _ = std::io::stderr().write_all(b"Or paste here the address that it ends at, or the code: ");
-    };
-    let mut lines = ask::lines();
-    prompt();
-    while let Some(line) = lines.recv().await {
+    let mut prompt = ask::Prompt::new(match may_arrive {
+        true => "Waiting for the browser; or paste the address it ends at, or the code:",
+        false => "The address that the browser ends at, or the code:",
+    });
+    while let Some(line) = prompt.ask().await {
         match pending.pasted(&line) {
             Ok(returned) => return Ok(returned),
-            Err(why) => {
-                if !line.trim().is_empty() {
-                    say(&format!("{why}."));
-                }
-                prompt();
-            }
+            Err(why) if !line.trim().is_empty() => say(&format!("Not taken: {why}.")),
+            Err(_) => {}
         }
     }
     // The end of the input is no answer; the browser may still give one.
+    if may_arrive {
+        return nothing().await;
+    }
+    Err(Error::new(
+        ErrorKind::Usage,
+        "nothing was pasted, and there is no port on which the answer could come",
+    ))
+}
+
+/// Waits for the browser alone.
+async fn nothing() -> Result<Returned> {
+    let _line = ask::Line::open("Waiting for the browser.");
     std::future::pending().await
 }
 
@@ -302,14 +313,17 @@ async fn pasted(pending: &Pending, asks: bool) -> Result<Returned> {
 async fn on_device(method: &Method, http: &Http) -> Result<Credential> {
     let grants = Grants::new(method, http);
     let details = grants.device().await?;
-    let address = details.verification_uri_complete().map(|address| address.secret().clone());
-    let address = address.unwrap_or_else(|| details.verification_uri().to_string());
+    // What a server says is shown as an address and a line of text, and as nothing that a terminal would obey.
+    let whole = details.verification_uri_complete().and_then(|address| Url::parse(address.secret()).ok());
+    let address = whole.unwrap_or_else(|| details.verification_uri().url().clone());
     say(&format!(
-        "Open this address on any device, and enter the code {} there if it asks:\n\n  {address}\n",
-        details.user_code().secret()
+        "Open this address on any device, and enter the code there if it asks:\n\n  {address}\n  {}\n",
+        said(details.user_code().secret())
     ));
-    say(&format!("It is good for {} minutes.", details.expires_in().as_secs().div_ceil(60)));
+    let minutes = details.expires_in().as_secs().div_ceil(60);
+    let line = ask::Line::open(&format!("Waiting; the code is good for {minutes} min."));
     let tokens = grants.confirmed(&details).await?;
+    drop(line);
     debug_assert_ne!(method.flow, Flow::Openrouter, "its preset has no such endpoint");
     complete(method, refresh::first(tokens), http).await
 }

@@ -61,12 +61,12 @@ enum Command {
 /// # Errors
 /// `Usage` for what does not exist and where nobody can be asked, `LoginRequired` where nobody is logged in or the
 /// provider refuses, and what its servers fail with.
-pub fn run<'a>(args: Args, sources: impl Fn(Flags) -> Sources<'a>) -> Result<()> {
+pub fn run<'a>(args: Args, sources: impl Fn(Flags) -> Sources<'a>, color: bool) -> Result<()> {
     let asks = !args.no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     let runtime = setup::runtime()?;
     let outcome = runtime.block_on(async {
         match args.command {
-            None => login::choose(&sources, asks).await,
+            None => login::choose(&sources, asks, color).await,
             Some(Command::Login(args)) => login::run(&args, &sources, asks).await,
             Some(Command::Status(args)) => status::run(&args, &sources(Flags::default())),
             Some(Command::Refresh(args)) => refresh::run(&args, &sources).await,
