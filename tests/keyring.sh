@@ -43,8 +43,10 @@ check() {
 holds() { grep -q -- "$1" "$file"; }
 lacks() { ! grep -q -- "$1" "$file"; }
 
+# A copy has none of the capabilities of the packaged file, with which it cannot be started in some containers.
+cp "$(command -v gnome-keyring-daemon)" "$KEYRING_BUS/gnome-keyring-daemon"
 printf 'a password' | env HOME="$home" XDG_DATA_HOME="$home/data" XDG_RUNTIME_DIR="$KEYRING_BUS" \
-    gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1
+    "$KEYRING_BUS/gnome-keyring-daemon" --unlock --components=secrets >/dev/null 2>&1
 
 said=$(run auth login zai --with-token --no-check <<<"$key" 2>&1)
 check "it says where the key is" grep -q "stored in the system's keyring" <<<"$said"
