@@ -246,15 +246,21 @@ impl Error {
         self
     }
 
-    /// Takes a secret out of the message and the hint, in whatever form: providers repeat a key they refuse. One of
-    /// fewer than eight characters guards nothing.
+    /// Takes a secret out of all that is shown, in whatever form: providers repeat a key they refuse. One of fewer than
+    /// eight characters guards nothing.
     #[must_use]
     pub fn masking(mut self, secret: &str) -> Self {
         let inner = &mut *self.0;
-        for text in [Some(&mut inner.message), inner.hint.as_mut()].into_iter().flatten() {
+        for text in [Some(&mut inner.message), inner.hint.as_mut(), inner.code.as_mut()].into_iter().flatten()
+        {
             if let Some(left) = echoes::without(text, secret) {
                 *text = left.into();
             }
+        }
+        if let Some(param) = &mut inner.param
+            && let Some(left) = echoes::without(param, secret)
+        {
+            *param = left;
         }
         self
     }

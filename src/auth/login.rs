@@ -64,6 +64,11 @@ impl Pending {
         redirect.set_port(Some(port)).map_err(|()| redirect_is_wrong(&method))?;
         let state = random();
         let authorize = method.endpoint("authorize_url", method.authorize_url.as_ref())?;
+        // What will be needed later is better missed before somebody logs in.
+        method.endpoint("token_url", method.token_url.as_ref())?;
+        if method.flow == Flow::Iflow {
+            method.endpoint("userinfo_url", method.userinfo_url.as_ref())?;
+        }
         if method.lacks_secret() {
             return Err(method.secret_is_missing());
         }

@@ -91,6 +91,52 @@ async fn one_account_is_used_and_switching_is_noticed_by_a_server_that_runs() {
 }
 
 #[tokio::test]
+async fn status_tells_programs_all_that_may_be_told() {
+    let place = Place::new(Form::Standard).await;
+    place.log_in(&[]).await;
+    place.log_in(&["--profile", "work"]).await;
+    let whole: Value = serde_json::from_slice(&std::fs::read(place.credentials()).unwrap()).unwrap();
+    let login = ["auth", "login", "zai", "--with-token", "--no-check"];
+    assert_eq!(place.setup(&login).stdin("sk-zai-0123456789abcd").run().await.0, 0);
+    let setup = place.setup(&["auth", "status", "--json"]).env("DEEPSEEK_API_KEY", "sk-of-a-variable-wxyz");
+    let (status, out, err) = setup.run().await;
+    assert_eq!((status, err.as_str()), (0, ""));
+    let time = |profile: &str, name: &str| {
+        let value = &whole["upstreams"]["corp"]["profiles"][profile][name];
+        let time = jiff::Timestamp::from_millisecond(value.as_i64().unwrap()).unwrap();
+        json!(time.to_string())
+    };
+    let of_corp = |profile: &str, in_use: bool| {
+        json!({"upstream": "corp", "profile": profile, "in_use": in_use, "method": "login", "account": null,
+            "token": "…hown", "source": place.credentials(), "signed_in": true,
+            "expires_at": time(profile, "expiry_date"), "renewable": true,
+            "last_refresh": {"at": time(profile, "obtained_at"), "ok": true, "error": null}})
+    };
+    let of_key = |upstream: &str, profile: Value, method: &str, token: &str, source: Value| {
+        json!({"upstream": upstream, "profile": profile, "in_use": true, "method": method, "account": null,
+            "token": token, "source": source, "signed_in": true, "expires_at": null, "renewable": null,
+            "last_refresh": null})
+    };
+    let expected = json!([
+        of_corp("work", true),
+        of_corp("default", false),
+        of_key("deepseek", Value::Null, "environment", "…wxyz", json!("DEEPSEEK_API_KEY")),
+        of_key("zai", json!("default"), "key", "…abcd", json!(place.credentials())),
+    ]);
+    assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), expected);
+    let (status, out, err) = place.run(&["auth", "status", "corp"]).await;
+    assert_eq!((status, err.as_str()), (0, ""));
+    let lines: Vec<&str> = out.lines().collect();
+    assert!(lines[0].starts_with("corp [work]: login") && lines[0].contains("…hown"), "{out}");
+    assert!(
+        lines.iter().any(|line| line.starts_with("corp: login") && line.ends_with(" - not in use")),
+        "{out}"
+    );
+    let (status, out, err) = place.run(&["auth", "status", "groq", "--json"]).await;
+    assert_eq!((status, out.trim()), (4, "[]"), "{err}");
+}
+
+#[tokio::test]
 async fn iflows_other_accounts_are_ours_and_its_file_stays() {
     let place = Place::new(Form::Iflow).await;
     place.log_in(&[]).await;

@@ -1,7 +1,7 @@
 //! F-11, F-13 and S-8 of the files that `files.rs` leaves out: iFlow's own, those of locks, a disk that nobody can
 //! write, and every other way in which a file can be broken.
 
-use super::{ASK, Place, fetch, mode, write_private};
+use super::{ASK, Place, fetch, mode, wait_for_change, write_private};
 use crate::support::login::Form;
 use crate::support::program::{Program, Setup, setup_in};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ async fn f11_killed_at_any_moment_of_a_refresh_iflows_file_is_the_old_one_or_the
     let place = Place::new(Form::Iflow).await;
     place.store(&place.login.grant(), 47);
     // Long enough that its writing can be met.
-    let padding = "x".repeat(1_000_000);
+    let padding = "x".repeat(300_000);
     let mut file = place.stored();
     file["padding"] = json!(padding);
     write_private(&place.iflow_file(), &file.to_string());
@@ -38,13 +38,25 @@ async fn f11_killed_at_any_moment_of_a_refresh_iflows_file_is_the_old_one_or_the
         // What a killed one got and did not store is lost; its login server knows nothing of that.
         place.login.accept(before["refresh_token"].as_str().unwrap());
         let mut program = place.setup(&["auth", "refresh", "iflow"]).launch();
-        tokio::time::sleep(Duration::from_micros(fastrand::u64(whole / 4..whole * 3 / 2))).await;
+        if index % 4 == 0 {
+            tokio::time::sleep(Duration::from_micros(fastrand::u64(whole / 4..whole * 3 / 2))).await;
+        } else {
+            // In the midst of writing, once the new tokens are there, or their key.
+            let (path, id) = (place.iflow_file(), program.id());
+            let watch = tokio::task::spawn_blocking(move || {
+                for _ in 0..=index % 2 {
+                    wait_for_change(&path, || !is_alive(id));
+                    std::thread::sleep(Duration::from_micros([0, fastrand::u64(0..500)][index / 4 % 2]));
+                }
+            });
+            watch.await.unwrap();
+        }
         killed += usize::from(program.kill().await);
         // It is read as anybody reads it who comes at this moment.
         let now = place.stored();
         assert_eq!(
             (now["padding"].as_str().unwrap().len(), &now["theirs"]),
-            (1_000_000, &json!({"x": 1})),
+            (300_000, &json!({"x": 1})),
             "{index}"
         );
         assert_eq!(mode(&place.iflow_file()), 0o600, "{index}");
@@ -87,6 +99,11 @@ async fn f11_what_killed_ones_have_left_beside_the_settings_is_swept_in_time() {
     assert_eq!(status, 0, "{err}");
     assert!(!old.exists(), "nobody writes it any more");
     assert!(new.exists() && theirs.exists(), "somebody may be writing it, and the other is none of ours");
+}
+
+fn is_alive(id: u32) -> bool {
+    // A program that nobody has waited for is there, but without arguments.
+    fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|arguments| !arguments.is_empty())
 }
 
 /// Has the program find its home as it is now, on a disk that nobody can write, where the system allows that.

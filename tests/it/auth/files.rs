@@ -1,6 +1,6 @@
 //! The files: whole at any moment, for their owner alone, and nothing lost of one that cannot be understood.
 
-use super::{ASK, Place, mode, write_private};
+use super::{ASK, Place, mode, wait_for_change, write_private};
 use crate::support::login::Form;
 use crate::support::program::setup_in;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ fn f11_killed_at_200_moments_of_a_save_a_file_is_the_old_one_or_the_new_one() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("config/iflow2api");
     // A large neighbour makes the time of writing long enough to be met.
-    let padding: String = "x".repeat(200_000);
+    let padding: String = "x".repeat(250_000);
     let other = json!({"current": "default", "profiles": {"default": {"key": padding}}});
     let keys = |index: usize| format!("sk-{index:04}-{}", "k".repeat(40));
     let credentials = folder.join("credentials.json");
@@ -56,8 +56,17 @@ fn f11_killed_at_200_moments_of_a_save_a_file_is_the_old_one_or_the_new_one() {
         } else {
             start(home.path(), &["config", "set", "default_model", &model], "")
         };
-        // From before it has read anything to after it has ended.
-        std::thread::sleep(Duration::from_micros(fastrand::u64(0..whole * 3 / 2)));
+        if index % 8 < 2 {
+            // From before it has read anything to after it has ended.
+            std::thread::sleep(Duration::from_micros(fastrand::u64(0..whole * 3 / 2)));
+        } else {
+            // In the midst of writing, which is a small part of all that.
+            let path = if is_key { &credentials } else { &config };
+            wait_for_change(path, || child.try_wait().unwrap().is_some());
+            std::thread::sleep(Duration::from_micros(
+                [0, fastrand::u64(0..300), fastrand::u64(0..5000)][index % 3],
+            ));
+        }
         killed += usize::from(child.kill().is_ok() && child.wait().unwrap().code().is_none());
         let whole: Value = serde_json::from_slice(&fs::read(&credentials).unwrap()).unwrap();
         assert_eq!(whole["upstreams"]["groq"], other, "{index}");

@@ -134,6 +134,41 @@ async fn what_is_no_login_is_a_usage_error() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_cannot_be_asked_is_said_before_anybody_logs_in() {
+    for (form, setting) in [
+        (Form::Standard, "authorize_url"),
+        (Form::Standard, "token_url"),
+        (Form::Iflow, "authorize_url"),
+        (Form::Iflow, "token_url"),
+        (Form::Iflow, "userinfo_url"),
+        (Form::Openrouter, "token_url"),
+    ] {
+        for (value, words) in [
+            (Some("http://login.example/x"), "must begin with `https://`"),
+            // A preset has its own.
+            (None, "is not set"),
+        ] {
+            if value.is_none() && form != Form::Standard {
+                continue;
+            }
+            let place = Place::new(form).await;
+            let text = std::fs::read_to_string(place.config()).unwrap();
+            let lines = text.lines().filter(|line| !line.starts_with(setting));
+            let mut text = lines.collect::<Vec<_>>().join("\n");
+            if let Some(value) = value {
+                text += &format!("\n{setting} = \"{value}\"\n");
+            }
+            std::fs::write(place.config(), text).unwrap();
+            let (status, out, err) = place.run(&["auth", "login", place.name(), "--no-browser"]).await;
+            assert_eq!((status, out.as_str()), (2, ""), "{form:?} {setting} {value:?}: {err}");
+            let name = format!("`auth.{}.{setting}`", place.name());
+            assert!(err.contains(&name) && err.contains(words), "{form:?} {setting} {value:?}: {err}");
+            assert!(!err.contains("  http") && place.server.requests().is_empty(), "{err}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_login_server_is_not_asked_in_the_open() {
     let place = Place::new(Form::Standard).await;
     place.write(&place.config(), "revoke_url = \"http://login.example/revoke\"\n");

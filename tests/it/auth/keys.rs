@@ -94,6 +94,28 @@ async fn what_is_no_key_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test]
+async fn openrouters_key_is_tried_where_it_says_what_a_key_is() {
+    let place = Place::new(Form::Openrouter).await;
+    let key = json!({"data": {"label": "sk-or-v1-9Qx…", "usage": 0, "limit": null}});
+    for exchange in
+        [Exchange::answer(200, key.to_string()), Exchange::answer(429, r#"{"error":{"message":"slow"}}"#)]
+    {
+        place.login.instead("/v1/key", exchange);
+    }
+    let login = ["auth", "login", "openrouter", "--with-token"];
+    let (status, out, err) = place.setup(&login).stdin(KEY).run().await;
+    assert_eq!((status, out.as_str()), (0, ""), "{err}");
+    assert_eq!(err, format!("Logged in at `openrouter`; stored in `{}`\n", place.credentials().display()));
+    let (status, _, err) = place.setup(&login).stdin(&format!("{KEY}-2")).run().await;
+    assert!(status == 0 && err.contains("note: the key is good, but "), "{err}");
+    assert_eq!(place.stored()["key"], json!(format!("{KEY}-2")));
+    let asked = place.login.asked("/v1/key");
+    let shown: Vec<&str> = asked.iter().map(|asked| asked["authorization"].as_str()).collect();
+    assert_eq!(shown, [format!("Bearer {KEY}"), format!("Bearer {KEY}-2")]);
+    assert_eq!(place.server.requests().len(), 2, "nothing else is asked");
+}
+
+#[tokio::test]
 async fn where_the_list_says_nothing_of_a_key_something_else_is_asked() {
     // OpenRouter's list is public.
     let place = Place::new(Form::Openrouter).await;

@@ -172,6 +172,21 @@ fn write_private(path: &std::path::Path, text: &str) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
+/// Waits until a file changes, or something beside it, or until this says that nothing more will come.
+fn wait_for_change(path: &std::path::Path, mut is_over: impl FnMut() -> bool) {
+    use std::os::unix::fs::MetadataExt as _;
+    let look = || {
+        [Some(path), path.parent()].map(|path| {
+            let found = std::fs::metadata(path?).ok()?;
+            Some((found.ino(), found.len(), found.mtime(), found.mtime_nsec()))
+        })
+    };
+    let before = look();
+    while look() == before && !is_over() {
+        std::hint::spin_loop();
+    }
+}
+
 fn mode(path: &std::path::Path) -> u32 {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777

@@ -180,6 +180,17 @@ async fn s7_what_a_provider_says_back_is_shown_in_no_form() {
         assert!(answer.status == 400 && text.contains("not <"), "{text}");
         check("an answer", &text, &secrets);
     }
+    // It may stand where nobody expects it.
+    for member in ["code", "type", "param", "status"] {
+        let mut words = json!({"error": {"message": "no", "code": "no"}});
+        words["error"][member] = json!(granted.access_token);
+        place.login.instead("/v1/chat/completions", Exchange::answer(400, words.to_string()));
+        let mut answer = program.chat(super::ASK).await;
+        check(member, &answer.text().await, &secrets);
+        place.login.instead("/v1/chat/completions", Exchange::answer(400, words.to_string()));
+        let mut answer = program.messages(super::ASK.replace("}]}", "}],\"max_tokens\":9}")).await;
+        check(member, &answer.text().await, &secrets);
+    }
     check("serve", &program.said(), &secrets);
 }
 
