@@ -4,6 +4,7 @@
 mod answer;
 mod history;
 pub mod prompt;
+pub mod render;
 pub mod sanitiser;
 mod screen;
 
