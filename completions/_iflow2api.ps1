@@ -63,6 +63,7 @@ Register-ArgumentCompleter -Native -CommandName 'iflow2api' -ScriptBlock {
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Give the model the system prompt that the setting `prompt.NAME` holds')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'Give the model the system prompt that the setting `prompt.NAME` holds')
             [CompletionResult]::new('--thinking', '--thinking', [CompletionResultType]::ParameterName, 'What to do with the model''s thoughts; they go to stderr [default: show on a terminal, else hide]')
+            [CompletionResult]::new('--render', '--render', [CompletionResultType]::ParameterName, 'Whether Markdown is rendered [default: on a terminal]')
             [CompletionResult]::new('--max-tokens', '--max-tokens', [CompletionResultType]::ParameterName, 'Bound the answer to this many tokens, thoughts included')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Put this file before the prompt: a text, or a PNG, JPEG, GIF or WebP image; can be repeated')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Put this file before the prompt: a text, or a PNG, JPEG, GIF or WebP image; can be repeated')

@@ -277,7 +277,7 @@ _iflow2api() {
             return 0
             ;;
         iflow2api__subcmd__chat)
-            opts="-m -s -p -f -x -c -v -q -h --model --system --prompt --no-stream --json --thinking --max-tokens --file --extract --extract-last --schema --usage --dry-run --continue --conversation --no-save --list --show --rm --export --upstream --demo --config --verbose --quiet --log-format --color --help"
+            opts="-m -s -p -f -x -c -v -q -h --model --system --prompt --no-stream --json --thinking --render --max-tokens --file --extract --extract-last --schema --usage --dry-run --continue --conversation --no-save --list --show --rm --export --upstream --demo --config --verbose --quiet --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -309,6 +309,10 @@ _iflow2api() {
                     ;;
                 --thinking)
                     COMPREPLY=($(compgen -W "show hide off" -- "${cur}"))
+                    return 0
+                    ;;
+                --render)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 --max-tokens)

@@ -58,6 +58,7 @@ set edit:completion:arg-completer[iflow2api] = {|@words|
             cand -p 'Give the model the system prompt that the setting `prompt.NAME` holds'
             cand --prompt 'Give the model the system prompt that the setting `prompt.NAME` holds'
             cand --thinking 'What to do with the model''s thoughts; they go to stderr [default: show on a terminal, else hide]'
+            cand --render 'Whether Markdown is rendered [default: on a terminal]'
             cand --max-tokens 'Bound the answer to this many tokens, thoughts included'
             cand -f 'Put this file before the prompt: a text, or a PNG, JPEG, GIF or WebP image; can be repeated'
             cand --file 'Put this file before the prompt: a text, or a PNG, JPEG, GIF or WebP image; can be repeated'

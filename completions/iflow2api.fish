@@ -58,6 +58,9 @@ complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -s p -l prompt
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l thinking -d 'What to do with the model\'s thoughts; they go to stderr [default: show on a terminal, else hide]' -r -f -a "show\t'Show them on stderr'
 hide\t'Leave them out'
 off\t'Ask the model not to think'"
+complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l render -d 'Whether Markdown is rendered [default: on a terminal]' -r -f -a "auto\t'On a terminal'
+always\t'In a pipe too'
+never\t'Leave it as the model wrote it'"
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l max-tokens -d 'Bound the answer to this many tokens, thoughts included' -r
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -s f -l file -d 'Put this file before the prompt: a text, or a PNG, JPEG, GIF or WebP image; can be repeated' -r -F
 complete -c iflow2api -n "__fish_iflow2api_using_subcommand chat" -l schema -d 'Have the answer fit this JSON schema' -r -F

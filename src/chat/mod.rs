@@ -9,10 +9,11 @@ mod commands;
 pub mod files;
 pub mod history;
 pub mod prompt;
+pub mod render;
 pub mod sanitiser;
 mod screen;
 
-pub use screen::Look;
+pub use screen::{Look, Markdown};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{self, Gateway};

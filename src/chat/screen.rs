@@ -1,6 +1,7 @@
 //! The answer to stdout; thoughts, notices and the spinner to stderr.
 
 use super::answer::Piece;
+use super::render::{self, Renderer};
 use super::sanitiser::Sanitiser;
 use crate::error::{Error, ErrorKind, Result};
 use indicatif::ProgressBar;
@@ -28,6 +29,25 @@ pub struct Look {
     pub spinner: bool,
     /// Whether each answer is followed by what it has cost.
     pub usage: bool,
+    /// How Markdown is rendered, where it is.
+    pub markdown: Option<Markdown>,
+}
+
+/// How Markdown is rendered.
+#[derive(Debug, Clone, Copy)]
+pub struct Markdown {
+    /// Whether there may be colours on stdout.
+    pub color: bool,
+    /// Whether lines are drawn, or said in ASCII.
+    pub unicode: bool,
+    /// Tells the columns of the screen, where there is one.
+    pub width: fn() -> Option<usize>,
+}
+
+impl Markdown {
+    fn look(self) -> render::Look {
+        render::Look { width: (self.width)(), color: self.color, unicode: self.unicode }
+    }
 }
 
 /// Where a chat is shown.
@@ -36,6 +56,7 @@ pub struct Screen {
     stdout: Stdout,
     text: Sanitiser,
     thoughts: Sanitiser,
+    renderer: Option<(render::Look, Renderer)>,
     spinner: Option<ProgressBar>,
     /// Line ends that were not written yet: an answer ends with one, however many it has.
     held: usize,
@@ -61,6 +82,7 @@ impl Screen {
             stdout: tokio::io::stdout(),
             text: Sanitiser::default(),
             thoughts: Sanitiser::default(),
+            renderer: None,
             spinner: None,
             held: 0,
             last: Last::Nothing,
@@ -69,6 +91,12 @@ impl Screen {
 
     /// Shows that something is going on.
     pub fn wait(&mut self) {
+        // What was loaded for the last answer stays, unless the screen has changed.
+        if let Some(look) = self.look.markdown.map(Markdown::look)
+            && self.renderer.as_ref().is_none_or(|(before, _)| *before != look)
+        {
+            self.renderer = Some((look, Renderer::new(look)));
+        }
         if self.look.spinner {
             let spinner = ProgressBar::new_spinner();
             spinner.enable_steady_tick(SPIN);
@@ -93,6 +121,10 @@ impl Screen {
 
     async fn say(&mut self, text: String) -> Result<()> {
         let text = if self.look.stdout_terminal { self.text.clean(&text) } else { text };
+        if let Some((_, renderer)) = &mut self.renderer {
+            let shown = renderer.push(&text);
+            return self.rendered(&shown).await;
+        }
         let body = text.trim_end_matches('\n');
         let ends = text.len() - body.len();
         if body.is_empty() {
@@ -104,6 +136,17 @@ impl Screen {
         self.last = Last::Text;
         let before = "\n".repeat(std::mem::replace(&mut self.held, ends));
         self.write(&format!("{before}{body}")).await
+    }
+
+    /// Writes what was rendered.
+    async fn rendered(&mut self, shown: &str) -> Result<()> {
+        if shown.is_empty() {
+            return Ok(());
+        }
+        self.stop_spinner();
+        self.end_thoughts(self.look.stdout_terminal);
+        self.last = Last::Text;
+        self.write(shown).await
     }
 
     fn think(&mut self, thoughts: String) {
@@ -134,13 +177,18 @@ impl Screen {
     /// `Internal` where stdout cannot be written.
     pub async fn end(&mut self) -> Result<()> {
         self.stop_spinner();
+        if let Some((_, renderer)) = &mut self.renderer {
+            let rest = renderer.finish();
+            self.rendered(&rest).await?;
+        }
         self.end_thoughts(false);
         let begun = self.last == Last::Text || self.held > 0;
         self.last = Last::Nothing;
         self.held = 0;
         self.text = Sanitiser::default();
         self.thoughts = Sanitiser::default();
-        if begun { self.write("\n").await } else { Ok(()) }
+        // What is rendered ends with a line end of its own.
+        if begun && self.renderer.is_none() { self.write("\n").await } else { Ok(()) }
     }
 
     /// Writes a line of data.

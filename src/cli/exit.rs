@@ -65,13 +65,18 @@ pub fn of_usage(error: &clap::Error) -> ExitCode {
 
 /// Whether stderr may be coloured.
 pub fn use_color(choice: ColorChoice) -> bool {
+    colors(choice, std::io::stderr().is_terminal())
+}
+
+/// Whether a stream may be coloured that is a terminal or not.
+pub fn colors(choice: ColorChoice, is_terminal: bool) -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     match choice {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
         ColorChoice::Auto => {
             let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-            std::io::stderr().is_terminal() && !set("NO_COLOR") && !dumb
+            is_terminal && !set("NO_COLOR") && !dumb
         }
     }
 }

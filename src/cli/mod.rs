@@ -103,6 +103,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const LAST_WAIT: Duration = Duration::from_millis(800);
 
 fn dispatch(cli: Cli, color: bool) -> Result<ExitCode> {
+    let choice = cli.color;
     let environment = |name: &str| std::env::var(name).ok();
     let paths = Paths::of_user(cli.config.as_deref(), &environment);
     let sources = |flags: Flags| Sources {
@@ -114,7 +115,7 @@ fn dispatch(cli: Cli, color: bool) -> Result<ExitCode> {
     };
     match cli.command {
         Command::Serve(args) => serve::run(args, sources),
-        Command::Chat(args) => chat::run(*args, sources, color).map(|()| ExitCode::SUCCESS),
+        Command::Chat(args) => chat::run(*args, sources, color, choice).map(|()| ExitCode::SUCCESS),
         Command::Auth(args) => auth::run(args, sources, color).map(|()| ExitCode::SUCCESS),
         Command::Models(args) => models::run(args, sources).map(|()| ExitCode::SUCCESS),
         Command::Config(args) => config::run(args, &sources(Flags::default())).map(|()| ExitCode::SUCCESS),

@@ -21,10 +21,11 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 /// What can be chosen by name.
-const PARTS: [(&str, fn()); 11] = [
+const PARTS: [(&str, fn()); 12] = [
     ("tokens", pure::tokens),
     ("translate", pure::translate),
     ("chunks", pure::chunks),
+    ("render", pure::render),
     ("startup", memory::startup),
     ("requests", requests::small),
     ("ttfc", requests::first_content),

@@ -5,6 +5,7 @@ use crate::process::own_thread;
 use crate::table::{line, median};
 use crate::texts::{self, MEGABYTE};
 use bytes::Bytes;
+use iflow2api::chat::render::{Look, Renderer};
 use iflow2api::dialect::Dialect;
 use iflow2api::gateway::relay::{Asked, Relay};
 use iflow2api::policy::failure::Judge;
@@ -55,6 +56,21 @@ pub fn tokens() {
         let spent =
             seconds(1, || tokens::estimate(vocabulary, request.messages(), request.get("tools"))) * 1e3;
         line(&format!("estimate a 1 MB agent request, {vocabulary:?}"), spent, "ms", "< 20 ms");
+    }
+}
+
+/// Answers for the terminal, in pieces of the length of a token.
+pub fn render() {
+    let code = format!("```rust\n{}\n```\n", texts::repeated("code.txt", MEGABYTE / 10));
+    let [english, chinese] = ["english.txt", "chinese.txt"].map(|name| texts::repeated(name, MEGABYTE / 10));
+    for (name, text) in [("prose", &english), ("Chinese", &chinese), ("code", &code)] {
+        let pieces: Vec<String> = text.chars().collect::<Vec<_>>().chunks(4).map(String::from_iter).collect();
+        let spent = seconds(1, || {
+            let mut renderer = Renderer::new(Look { width: Some(80), color: true, unicode: true });
+            let shown: usize = pieces.iter().map(|piece| renderer.push(piece).len()).sum();
+            shown + renderer.finish().len()
+        });
+        line(&format!("render 100 kB of {name}"), spent * 1e3, "ms", "< 500 ms");
     }
 }
 

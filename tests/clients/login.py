@@ -186,7 +186,7 @@ class Login:
         return self.find("the address", r"^  (https?://\S+)\n")
 
     def user_code(self):
-        return self.find("the code", r"enter the code (\S+)").strip("`.,:")
+        return self.find("the code", r"^  ([A-Z]{4}-[A-Z]{4})\n")
 
     def callback(self, turn=lambda address: address):
         """The address that the browser ends at, when the account has agreed, or what `turn` makes of it."""

@@ -69,7 +69,7 @@ with no model behind it. You said: hi
 > 你好, terminal
 This is the demo upstream of iflow2api,
 with no model behind it. You said: 你好,
- terminal
+terminal
 >";
     converse(40, [begun, first, second]).await;
 }
@@ -90,7 +90,7 @@ demo-echo: /help shows commands, Ctrl-D leaves
 This is the demo upstream of iflow2api, with no model behind it. You said: hi
 > 你好, terminal
 This is the demo upstream of iflow2api, with no model behind it. You said: 你好,
- terminal
+terminal
 >";
     converse(80, [begun, first, second]).await;
 }
@@ -140,12 +140,13 @@ async fn an_interrupt_stops_an_answer_and_the_next_one_leaves() {
     let mut terminal = setup(&["chat", "--demo", "-m", "demo-stall"]).on_terminal(80, 12);
     terminal.wait_for("\n>").await;
     type_line(&mut terminal, "hi").await;
-    terminal.wait_for("This demo stalls").await;
+    // The last word is shown when it is known to be whole.
+    terminal.wait_for("This demo").await;
     terminal.send_key(Key::CtrlC).await;
     let stopped = "\
 demo-stall: /help shows commands, Ctrl-D leaves
 > hi
-This demo stalls^C
+This demo^C stalls
 
 >";
     terminal.shows(stopped).await;
@@ -385,4 +386,72 @@ async fn the_last_prompt_can_be_changed_in_an_editor_and_what_is_kept_is_what_wa
     let sent: Vec<serde_json::Value> = upstream.requests().iter().map(|request| request.json()).collect();
     assert_eq!(prompts(&sent[1]), ["first"]);
     assert_eq!(prompts(&sent[2]), ["first", "two", "next"]);
+}
+
+const MARKDOWN: [&str; 9] = [
+    "# Result\n\nSome **bo",
+    "ld** words, `code` and 你好，世界。",
+    "\n\n- first\n- second\n\n```ru",
+    "st\nfn main() {}\n``",
+    "`\n\n| a | long head |\n|--",
+    "-|---|\n| 1 | 2 |\n| 三 | 4 |\n\n",
+    "> quoted\n\n1. one\n",
+    "2. two\n\nThe end",
+    ".",
+];
+
+/// What a model writes in Markdown, on a screen of so many columns.
+async fn rendered(columns: u16, more: &[&str]) -> Terminal {
+    let pieces: Vec<serde_json::Value> = MARKDOWN.iter().map(|text| json!({"content": text})).collect();
+    let upstream = Upstream::start([stream(&pieces)]).await;
+    let arguments = [more, &["hi"]].concat();
+    let mut terminal = chat(&upstream, &arguments).env("LANG", "C.UTF-8").on_terminal(columns, 40);
+    assert_eq!(terminal.end().await, 0);
+    terminal
+}
+
+#[tokio::test]
+async fn markdown_is_rendered_while_it_comes_and_nothing_is_taken_back() {
+    let escape = Regex::new("\x1b[^m]*?[A-Za-z]").unwrap();
+    for (columns, expected) in [
+        (
+            80,
+            "# Result\n\nSome bold words, code and 你好，世界。\n\n• first\n• second\n\n```rust\nfn main() {}\n```\n\n\
+             a  │ long head\n───┼──────────\n1  │ 2\n三 │ 4\n\n│ quoted\n\n1. one\n2. two\n\nThe end.",
+        ),
+        (
+            24,
+            "# Result\n\nSome bold words, code\nand 你好，世界。\n\n• first\n• second\n\n```rust\nfn main() {}\n```\n\n\
+             a  │ long head\n───┼──────────\n1  │ 2\n三 │ 4\n\n│ quoted\n\n1. one\n2. two\n\nThe end.",
+        ),
+    ] {
+        let terminal = rendered(columns, &[]).await;
+        assert_eq!(terminal.screen(), expected, "{columns}");
+        let screen = terminal.state();
+        let bold = only(&screen, vt100::Cell::bold);
+        assert!(bold.contains("Result") && bold.contains("bold") && !bold.contains("words"), "{bold}");
+        // All that is written while text streams are texts, line ends and colours. The spinner before it clears its
+        // own line, and nothing else.
+        let raw = String::from_utf8(terminal.raw()).unwrap();
+        let text = &raw[raw.find("Result").unwrap()..];
+        let escapes: Vec<&str> = escape.find_iter(text).map(|found| found.as_str()).collect();
+        assert!(!escapes.is_empty() && escapes.iter().all(|escape| escape.ends_with('m')), "{escapes:?}");
+    }
+}
+
+#[tokio::test]
+async fn markdown_is_left_as_it_is_where_that_is_wished_or_nobody_looks() {
+    let whole = MARKDOWN.concat();
+    let terminal = rendered(80, &["--render", "never"]).await;
+    assert_eq!(terminal.screen(), whole);
+    for (more, is_rendered) in
+        [(&[][..], false), (&["--render", "auto"], false), (&["--render", "always"], true)]
+    {
+        let pieces: Vec<serde_json::Value> = MARKDOWN.iter().map(|text| json!({"content": text})).collect();
+        let upstream = Upstream::start([stream(&pieces)]).await;
+        let (status, out, _) = chat(&upstream, &[more, &["hi"]].concat()).run().await;
+        assert_eq!(status, 0);
+        assert!(!out.contains('\x1b'), "{out:?}");
+        assert_eq!(out == format!("{whole}\n"), !is_rendered, "{out}");
+    }
 }

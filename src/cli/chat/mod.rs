@@ -5,13 +5,14 @@ mod kept;
 use super::{exit, models, setup};
 use crate::chat::archive::Kept;
 use crate::chat::code::Which;
-use crate::chat::{self, Chat, Look, Wish, files, prompt};
+use crate::chat::{self, Chat, Look, Markdown, Wish, files, prompt};
 use crate::cli::output::print;
 use crate::config::{self, Flags, Resolved, Sources, resolve};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::Gateway;
 use crate::near;
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::{Args as ClapArgs, ColorChoice, ValueEnum};
+use dialoguer::console::Term;
 use serde_json::Value;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -52,6 +53,9 @@ pub struct Args {
     /// What to do with the model's thoughts; they go to stderr [default: show on a terminal, else hide]
     #[arg(long, value_enum, value_name = "WHAT")]
     thinking: Option<Thinking>,
+    /// Whether Markdown is rendered [default: on a terminal]
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t, hide_default_value = true)]
+    render: Render,
     /// Bound the answer to this many tokens, thoughts included
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_tokens: Option<u32>,
@@ -92,6 +96,17 @@ pub struct Args {
     demo: bool,
 }
 
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Render {
+    /// On a terminal
+    #[default]
+    Auto,
+    /// In a pipe too
+    Always,
+    /// Leave it as the model wrote it
+    Never,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Thinking {
     /// Show them on stderr
@@ -107,7 +122,12 @@ enum Thinking {
 /// # Errors
 /// `Usage` without a prompt off a terminal and for settings that cannot work, and as
 /// [`Chat::once`] and [`Chat::converse`].
-pub fn run<'a>(args: Args, sources: impl FnOnce(Flags) -> Sources<'a>, color: bool) -> Result<()> {
+pub fn run<'a>(
+    args: Args,
+    sources: impl FnOnce(Flags) -> Sources<'a>,
+    color: bool,
+    choice: ColorChoice,
+) -> Result<()> {
     let flags = Flags { upstream: args.upstream.clone(), model: args.model.clone(), ..Flags::default() };
     let resolved = resolve(&sources(flags))?;
     if args.kept.is_meant() {
@@ -117,7 +137,7 @@ pub fn run<'a>(args: Args, sources: impl FnOnce(Flags) -> Sources<'a>, color: bo
     // Before the runtime takes interrupts for itself, so that one ends the wait for stdin.
     let prompt = prompt(&args)?;
     let runtime = setup::runtime()?;
-    let outcome = runtime.block_on(talk(&args, &resolved, prompt, color));
+    let outcome = runtime.block_on(talk(&args, &resolved, prompt, color, choice));
     // A read of the terminal that was given up would keep the runtime waiting.
     runtime.shutdown_background();
     outcome
@@ -138,7 +158,13 @@ fn prompt(args: &Args) -> Result<Option<String>> {
     })
 }
 
-async fn talk(args: &Args, resolved: &Resolved, prompt: Option<String>, color: bool) -> Result<()> {
+async fn talk(
+    args: &Args,
+    resolved: &Resolved,
+    prompt: Option<String>,
+    color: bool,
+    choice: ColorChoice,
+) -> Result<()> {
     let core = setup::core(resolved, args.demo).await?;
     let stdout_terminal = std::io::stdout().is_terminal();
     let stderr_terminal = std::io::stderr().is_terminal();
@@ -177,6 +203,7 @@ async fn talk(args: &Args, resolved: &Resolved, prompt: Option<String>, color: b
         color,
         spinner: stderr_terminal && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
         usage: args.usage,
+        markdown: markdown(args.render, stdout_terminal, choice),
     };
     let chat = Chat::new(&core.gateway, wish, look);
     let saves = resolved.config.chat.save == "on" && !args.no_save;
@@ -219,6 +246,25 @@ fn schema(path: &Path) -> Result<Value> {
     let value: Value =
         serde_json::from_str(&text).map_err(|error| fault("is not JSON").with_source(error))?;
     if value.is_object() { Ok(value) } else { Err(fault("is no JSON schema, which is an object")) }
+}
+
+/// Whether and how Markdown is rendered.
+fn markdown(render: Render, is_terminal: bool, choice: ColorChoice) -> Option<Markdown> {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let renders = match render {
+        Render::Auto => is_terminal && !dumb,
+        Render::Always => true,
+        Render::Never => false,
+    };
+    // What no locale says is UTF-8, as everything is today but for the oldest.
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()));
+    renders.then(|| Markdown {
+        color: exit::colors(choice, is_terminal),
+        unicode: !dumb && !matches!(locale.as_deref(), Some("C" | "POSIX")),
+        width: || Term::stdout().size_checked().map(|(_, columns)| usize::from(columns)),
+    })
 }
 
 /// The conversation to go on with, if one is wanted.
