@@ -15,7 +15,7 @@ pub fn said(text: &str) -> String {
 }
 
 /// Whether a character does nothing but look like itself.
-fn is_printable(c: char) -> bool {
+pub fn is_printable(c: char) -> bool {
     let turns =
         matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     !(c.is_control() || turns)

@@ -217,7 +217,8 @@ impl Screen {
     /// Says something to a person, if there is one.
     pub fn notice(&self, text: &str) {
         if self.look.stderr_terminal {
-            tell(&format!("{text}\n"));
+            // Names of models are others' words too.
+            tell(&format!("{}\n", Sanitiser::default().clean(text)));
         }
     }
 

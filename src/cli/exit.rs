@@ -2,6 +2,7 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+use crate::auth::words::is_printable;
 use crate::error::{Error, ErrorKind};
 use clap::ColorChoice;
 use std::error::Error as _;
@@ -83,7 +84,7 @@ pub fn colors(choice: ColorChoice, is_terminal: bool) -> bool {
 
 /// Text of others without what a terminal would obey (S-9).
 fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() || *c == '\n').collect()
+    text.chars().filter(|&c| is_printable(c) || c == '\n').collect()
 }
 
 fn is_broken_pipe(error: &Error) -> bool {

@@ -215,6 +215,22 @@ async fn no_escape_of_a_model_reaches_the_terminal() {
 }
 
 #[tokio::test]
+async fn no_escape_of_a_models_name_or_a_refusal_reaches_the_terminal() {
+    let list = r#"{"data":[{"id":"m\u001b[2J\u001b]0;owned\u0007\u202e-1"}]}"#;
+    let refusal = r#"{"error":{"message":"no\u001b[2J way \u202eback"}}"#;
+    let script = [Exchange::answer(200, list).at("GET /v1/models"), Exchange::answer(400, refusal)];
+    let upstream = Upstream::start(script).await;
+    let mut terminal = setup(&["chat", "--upstream", &upstream.url()]).on_terminal(80, 12);
+    terminal.wait_for("m-1: /help shows commands, Ctrl-D leaves\n>").await;
+    type_line(&mut terminal, "hi").await;
+    terminal.wait_for("no [2J way back").await;
+    terminal.send_key(Key::CtrlD).await;
+    assert_eq!(terminal.end().await, 0);
+    let raw = String::from_utf8(terminal.raw()).unwrap();
+    assert!(!raw.contains("\x1b]0;") && !raw.contains('\u{202e}') && !raw.contains("\x1b[2J"), "{raw:?}");
+}
+
+#[tokio::test]
 async fn a_single_answer_on_a_terminal_is_that_answer() {
     let mut terminal = setup(&["chat", "-m", "demo-echo", "hi", "--demo"]).on_terminal(80, 12);
     assert_eq!(terminal.end().await, 0);
