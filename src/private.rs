@@ -192,16 +192,21 @@ fn check_owner(_: &Path, _: &fs::Metadata) -> Result<()> {
     Ok(())
 }
 
-/// That a file is open to more than its owner, as `ssh` says it.
+/// That a file is open to more than its owner, or its directory writable by others, as `ssh` says it.
 #[cfg(unix)]
 fn openness(path: &Path, metadata: &fs::Metadata) -> Option<String> {
     use std::os::unix::fs::PermissionsExt as _;
-    let mode = metadata.permissions().mode() & 0o777;
-    let path = path.display();
-    if mode & 0o077 != 0 {
-        return Some(format!("`{path}` is open to others (mode {mode:04o}); `chmod 600 {path}` helps"));
+    let mode = |metadata: &fs::Metadata| metadata.permissions().mode() & 0o777;
+    let (own, directory) = (mode(metadata), directory_of(path));
+    if own & 0o077 != 0 {
+        let path = path.display();
+        return Some(format!("`{path}` is open to others (mode {own:04o}); `chmod 600 {path}` helps"));
     }
-    None
+    // Whoever may write there may put another file in its place.
+    let around =
+        fs::metadata(directory).map(|metadata| mode(&metadata)).ok().filter(|mode| mode & 0o022 != 0)?;
+    let directory = directory.display();
+    Some(format!("others can write in `{directory}` (mode {around:04o}); `chmod 700 {directory}` helps"))
 }
 
 #[cfg(not(unix))]

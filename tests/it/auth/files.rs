@@ -302,6 +302,16 @@ async fn s8_a_file_that_is_open_to_others_is_worth_a_warning() {
         let words = format!("`{shown}` is open to others (mode 0644); `chmod 600 {shown}` helps");
         assert_eq!(err.matches(&words).count(), 1, "{arguments:?}: {err}");
     }
+    // Nor may others write where it is.
+    fs::set_permissions(place.credentials(), fs::Permissions::from_mode(0o600)).unwrap();
+    let folder = place.credentials().parent().unwrap().to_path_buf();
+    for (mode, warns) in [(0o777, true), (0o770, true), (0o755, false), (0o700, false)] {
+        fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
+        let (_, _, err) = place.run(&["auth", "status"]).await;
+        let words = format!("others can write in `{}` (mode {mode:04o})", folder.display());
+        assert_eq!(err.contains(&words), warns, "{mode:o}: {err}");
+    }
+    fs::set_permissions(place.credentials(), fs::Permissions::from_mode(0o644)).unwrap();
     // What is written anew is not.
     assert_eq!(place.setup(&login).stdin("sk-0123456789ab-new").run().await.0, 0);
     assert_eq!(mode(&place.credentials()), 0o600);
