@@ -88,6 +88,7 @@ impl Document {
         self.in_keyring = false;
         Ok(())
     }
+
     pub(super) fn upstreams(&self) -> Option<&Map<String, Value>> {
         self.members.get("upstreams")?.as_object()
     }

@@ -147,10 +147,9 @@ impl Chat<'_> {
     /// Hands the last answer to the terminal's clipboard (OSC 52), which the terminal may refuse.
     fn copy(&self) -> Result<()> {
         let answer = &self.history.last().ok_or_else(nothing_was_said)?.answer;
-        if !self.look.stderr_terminal {
+        if !self.screen.to_clipboard(&BASE64.encode(answer)) {
             return Err(usage("there is no terminal to copy to", "`/save FILE` writes to a file"));
         }
-        self.screen.to_clipboard(&BASE64.encode(answer));
         self.screen.notice("copied, if the terminal allows it");
         Ok(())
     }

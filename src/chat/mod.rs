@@ -89,7 +89,6 @@ pub struct Chat<'a> {
     wish: Wish,
     history: History,
     keeper: Option<Keeper>,
-    look: Look,
     screen: Screen,
     /// What all answers have cost: tokens in and out.
     cost: (u64, u64),
@@ -111,7 +110,6 @@ impl<'a> Chat<'a> {
             wish,
             history: History::default(),
             keeper: None,
-            look,
             screen: Screen::new(look),
             cost: (0, 0),
         }
@@ -262,8 +260,8 @@ impl<'a> Chat<'a> {
         let ended = tokio::time::timeout(END_WAIT, self.screen.end()).await.unwrap_or(Ok(()));
         let (tokens_in, tokens_out) = answer.tokens();
         self.cost = (self.cost.0 + tokens_in, self.cost.1 + tokens_out);
-        if self.look.usage && received.is_ok() {
-            self.screen.say_aside(&answer.usage_line());
+        if received.is_ok() {
+            self.screen.show_usage(|| answer.usage_line());
         }
         if answer.is_cut() && received.is_ok() {
             self.screen.notice("(the answer was cut at the limit of tokens; --max-tokens allows more)");

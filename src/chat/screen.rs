@@ -199,9 +199,11 @@ impl Screen {
         self.write(&format!("{line}\n")).await
     }
 
-    /// Says something that was asked for, whether or not stderr is a terminal.
-    pub fn say_aside(&self, text: &str) {
-        tell(&format!("{text}\n"));
+    /// Says what an answer has cost, where that is wanted, whether or not stderr is a terminal.
+    pub fn show_usage(&self, line: impl FnOnce() -> String) {
+        if self.look.usage {
+            tell(&format!("{}\n", line()));
+        }
     }
 
     /// Whether thoughts are shown from now on.
@@ -209,9 +211,12 @@ impl Screen {
         self.look.thoughts = shown;
     }
 
-    /// Asks the terminal to put this, in base64, on its clipboard.
-    pub fn to_clipboard(&self, encoded: &str) {
-        tell(&format!("\x1b]52;c;{encoded}\x07"));
+    /// Asks the terminal to put this, in base64, on its clipboard; `false` where there is none.
+    pub fn to_clipboard(&self, encoded: &str) -> bool {
+        if self.look.stderr_terminal {
+            tell(&format!("\x1b]52;c;{encoded}\x07"));
+        }
+        self.look.stderr_terminal
     }
 
     /// Says something to a person, if there is one.

@@ -1,16 +1,14 @@
 //! `config`: shows and changes settings. What they mean is left to `crate::config`.
 
+use super::input;
 use super::output::print;
 use crate::config::keys::{AUTH_SETTINGS, PATTERN_SETTINGS, SETTINGS, UPSTREAM_SETTINGS};
 use crate::config::{self, Entry, Sources};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::Path;
-
-/// As much of stdin as can be a value; a guess well above any key.
-const VALUE_LIMIT_BYTES: u64 = 64 * 1024;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -132,7 +130,7 @@ fn get(sources: &Sources<'_>, name: &str, as_json: bool, show_key: bool) -> Resu
 
 fn set(sources: &Sources<'_>, name: &str, value: String) -> Result<()> {
     let path = sources.paths.config()?;
-    let value = if value == "-" { read_value()? } else { value };
+    let value = if value == "-" { input::value()? } else { value };
     config::set(path, name, &value)?;
     say(&format!("`{name}` is set in `{}`", path.display()));
     let variable = SETTINGS.iter().find(|setting| setting.name == name).map(|setting| setting.variable());
@@ -147,14 +145,6 @@ fn unset(sources: &Sources<'_>, name: &str) -> Result<()> {
     let outcome = if config::unset(path, name)? { "is taken out of" } else { "was not in" };
     say(&format!("`{name}` {outcome} `{}`", path.display()));
     Ok(())
-}
-
-/// The value of `-`: a key given this way is in no shell history and no list of processes.
-fn read_value() -> Result<String> {
-    let mut text = String::new();
-    let read = io::stdin().lock().take(VALUE_LIMIT_BYTES).read_to_string(&mut text);
-    read.map_err(|error| Error::new(ErrorKind::Usage, "stdin cannot be read").with_source(error))?;
-    Ok(text.trim().to_owned())
 }
 
 fn entry_json(entry: &Entry) -> serde_json::Value {

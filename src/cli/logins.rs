@@ -107,7 +107,10 @@ pub fn method(resolved: &Resolved, upstream: &Upstream, row: &Row, store: &Store
         revoke_url: table.revoke_url.or(preset.revoke_url),
         userinfo_url: table.userinfo_url.or(preset.userinfo_url),
         client_id: table.client_id.or(preset.client_id),
-        client_secret: table.client_secret.or_else(|| store.client_secret(name)),
+        // Only such a login asks for one, and has it stored.
+        client_secret: table
+            .client_secret
+            .or_else(|| needs_secret.then(|| store.client_secret(name)).flatten()),
         needs_secret,
         client_auth,
         scopes,

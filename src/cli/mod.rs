@@ -6,6 +6,7 @@ mod child;
 mod config;
 mod engines;
 mod exit;
+mod input;
 mod logging;
 mod logins;
 mod models;

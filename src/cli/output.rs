@@ -1,7 +1,8 @@
 //! Data on stdout, and words for people on stderr.
 
+use crate::chat::sanitiser::Sanitiser;
 use crate::error::{Error, ErrorKind, Result};
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 /// Says a line on stderr; without a reader there is nobody to tell.
 pub fn say(text: &str) {
@@ -20,4 +21,12 @@ pub fn print(text: &str) -> Result<()> {
         }
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// Prints for people: what others wrote may not steer a terminal.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_text(text: &str) -> Result<()> {
+    if io::stdout().is_terminal() { print(&Sanitiser::default().clean(text)) } else { print(text) }
 }

@@ -1,6 +1,7 @@
 //! The HTTP clients: our own name, no redirects, no proxy for loopback. Upstreams that are reached alike share
 //! one, since each costs the reading of all CA certificates.
 
+use crate::auth::http::is_loopback;
 use crate::error::{Error, ErrorKind, Result};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -121,10 +122,4 @@ impl Kind {
             })?),
         })
     }
-}
-
-/// Whether an address is this machine's own.
-fn is_loopback(url: &reqwest::Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

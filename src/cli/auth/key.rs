@@ -3,15 +3,14 @@
 use super::check::{self, Checked};
 use super::{Place, ask};
 use crate::auth::credential::Credential;
+use crate::cli::input;
 use crate::cli::output::say;
 use crate::cli::setup;
+use crate::cli::signals::Signals;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 use jiff::Timestamp;
-use std::io::{self, IsTerminal as _, Read as _};
-
-/// As much of stdin as can be a key.
-const LIMIT_BYTES: u64 = 64 * 1024;
+use std::io::{self, IsTerminal as _};
 
 /// Takes a key of a provider, from stdin or by asking, and stores it.
 ///
@@ -24,18 +23,18 @@ pub async fn store(place: &Place, profile: Option<&str>, asks: bool, checks: boo
         if let Some(docs) = &place.row.docs {
             say(&format!("Keys of {}: {docs}", place.row.name.as_deref().unwrap_or(name)));
         }
-        ask::secret(&mut super::signals()?, &format!("Key of `{name}`")).await?
+        ask::secret(&mut Signals::listen()?, &format!("Key of `{name}`")).await?
     } else if io::stdin().is_terminal() {
         return Err(nobody_to_ask(name));
     } else {
-        read()?
+        input::value()?
     };
     let key = of_text(name, &text)?;
     if let Some(other) = setup::belongs_elsewhere(&place.resolved, key.expose(), &place.row) {
         say(&format!("iflow2api: warning: this key begins like one of `{other}`, which may be another plan"));
     }
     if checks {
-        let mut signals = super::signals()?;
+        let mut signals = Signals::listen()?;
         let line = asks.then(|| ask::Line::open("Trying the key with one call."));
         let checked = tokio::select! {
             checked = check::check(place, &key) => checked?,
@@ -58,14 +57,6 @@ pub fn nobody_to_ask(name: &str) -> Error {
         format!("a login at `{name}` takes a key, and there is nobody to ask for it"),
     )
     .with_hint(format!("give it on stdin: `iflow2api auth login {name} --with-token < FILE`"))
-}
-
-/// Reads stdin to its end: a key given this way is in no shell history and no list of processes.
-fn read() -> Result<String> {
-    let mut text = String::new();
-    let read = io::stdin().lock().take(LIMIT_BYTES).read_to_string(&mut text);
-    read.map_err(|error| Error::new(ErrorKind::Usage, "stdin cannot be read").with_source(error))?;
-    Ok(text)
 }
 
 /// A key as somebody gave it, without what surrounds it.

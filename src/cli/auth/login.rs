@@ -13,6 +13,7 @@ use crate::auth::words::said;
 use crate::cli::logins;
 use crate::cli::output::say;
 use crate::cli::setup;
+use crate::cli::signals::Signals;
 use crate::config::{Flags, Sources, resolve};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::presets::rows::{Auth, Status};
@@ -92,7 +93,7 @@ pub async fn choose<'a>(sources: &impl Fn(Flags) -> Sources<'a>, asks: bool, col
     }
     let resolved = resolve(&sources(Flags::default()))?;
     let catalogue = setup::catalogue(resolved.rows.as_ref())?;
-    let mut signals = super::signals()?;
+    let mut signals = Signals::listen()?;
     let mut offers: Vec<(String, String)> = Vec::new();
     let own = resolved.config.upstreams.iter().map(|upstream| upstream.name.as_str());
     let names: Vec<&str> = own.chain(catalogue.names()).collect();
@@ -150,7 +151,7 @@ impl Browse {
                 place.row.name.as_deref().unwrap_or(name)
             ));
         }
-        let mut signals = super::signals()?;
+        let mut signals = Signals::listen()?;
         let http = logins::http(name, &setup::way(&place.upstream), place.resolved.config.timeout.connect);
         let mut entered = None;
         if method.lacks_secret() && self.asks {

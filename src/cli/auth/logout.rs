@@ -1,6 +1,6 @@
 //! `auth logout`.
 
-use super::{Place, entries, profile, store_of};
+use super::{Place, entries, profile, say_warnings, store_of};
 use crate::auth::credential::Login;
 use crate::auth::grant::Grants;
 use crate::auth::refresh::signed_out;
@@ -8,7 +8,7 @@ use crate::auth::store::Entry;
 use crate::cli::logins;
 use crate::cli::output::say;
 use crate::cli::setup;
-use crate::config::{Flags, Sources, resolve};
+use crate::config::{Resolved, Sources, resolve};
 use crate::error::{Error, ErrorKind, Result};
 use clap::Args as ClapArgs;
 
@@ -33,8 +33,8 @@ pub struct Args {
 ///
 /// # Errors
 /// `LoginRequired` where nothing is stored, `Usage` where it is not clear what is meant or a file cannot be written.
-pub async fn run<'a>(args: &Args, sources: &impl Fn(Flags) -> Sources<'a>) -> Result<()> {
-    let resolved = resolve(&sources(Flags::default()))?;
+pub async fn run(args: &Args, sources: &Sources<'_>) -> Result<()> {
+    let resolved = resolve(sources)?;
     let store = store_of(&resolved)?;
     let stored = entries(&store, args.provider.as_deref())?;
     let mut chosen: Vec<&Entry> = match &args.profile {
@@ -56,11 +56,12 @@ pub async fn run<'a>(args: &Args, sources: &impl Fn(Flags) -> Sources<'a>) -> Re
         return Err(Error::new(ErrorKind::Usage, format!("which one is meant: {}?", names.join(", ")))
             .with_hint("name it, or say `--all`"));
     }
+    say_warnings(&resolved);
     for entry in chosen {
         let name = &entry.account.upstream;
         if let Some(login) = entry.credential.as_login() {
             // Whether or not the server can be reached, it is forgotten here.
-            if let Err(error) = revoke(name, login, sources).await {
+            if let Err(error) = revoke(name, login, &resolved).await {
                 say(&format!("iflow2api: warning: the tokens stay good until they end: {error}"));
             }
         }
@@ -79,8 +80,8 @@ pub async fn run<'a>(args: &Args, sources: &impl Fn(Flags) -> Sources<'a>) -> Re
 }
 
 /// Takes the tokens of a login back, where its provider can.
-async fn revoke<'a>(name: &str, login: &Login, sources: &impl Fn(Flags) -> Sources<'a>) -> Result<()> {
-    let Ok(place) = Place::find(name, sources) else { return Ok(()) };
+async fn revoke(name: &str, login: &Login, resolved: &Resolved) -> Result<()> {
+    let Ok(place) = Place::of(name, resolved.clone()) else { return Ok(()) };
     let Some(method) = place.method else { return Ok(()) };
     let http = logins::http(name, &setup::way(&place.upstream), place.resolved.config.timeout.connect);
     let method = method.discovered(&http).await?;

@@ -13,7 +13,6 @@ mod switch;
 use super::logins;
 use super::output::say;
 use super::setup;
-use super::signals::Signals;
 use crate::auth::keyring;
 use crate::auth::method::Method;
 use crate::auth::store::{Account, DEFAULT_PROFILE, Entry, Kept, Store};
@@ -69,9 +68,9 @@ pub fn run<'a>(args: Args, sources: impl Fn(Flags) -> Sources<'a>, color: bool) 
             None => login::choose(&sources, asks, color).await,
             Some(Command::Login(args)) => login::run(&args, &sources, asks).await,
             Some(Command::Status(args)) => status::run(&args, &sources(Flags::default())),
-            Some(Command::Refresh(args)) => refresh::run(&args, &sources).await,
+            Some(Command::Refresh(args)) => refresh::run(&args, &sources(Flags::default())).await,
             Some(Command::Switch(args)) => switch::run(&args, &sources(Flags::default())),
-            Some(Command::Logout(args)) => logout::run(&args, &sources).await,
+            Some(Command::Logout(args)) => logout::run(&args, &sources(Flags::default())).await,
         }
     });
     // A read of the terminal that was given up would keep the runtime waiting.
@@ -96,7 +95,15 @@ impl Place {
     fn find<'a>(name: &str, sources: &impl Fn(Flags) -> Sources<'a>) -> Result<Self> {
         let flags = Flags { described: Some(format!("{name}/")), ..Flags::default() };
         let resolved = config::resolve(&sources(flags))?;
-        resolved.warnings.iter().for_each(|warning| say(&format!("iflow2api: warning: {warning}")));
+        say_warnings(&resolved);
+        Self::of(name, resolved)
+    }
+
+    /// The same among settings that were read already.
+    ///
+    /// # Errors
+    /// As [`Place::find`].
+    fn of(name: &str, resolved: Resolved) -> Result<Self> {
         let catalogue = setup::catalogue(resolved.rows.as_ref())?;
         let found = resolved.config.upstreams.iter().find(|upstream| upstream.name == name).cloned();
         let Some(upstream) = found else {
@@ -148,6 +155,10 @@ impl Place {
     }
 }
 
+fn say_warnings(resolved: &Resolved) {
+    resolved.warnings.iter().for_each(|warning| say(&format!("iflow2api: warning: {warning}")));
+}
+
 fn account(upstream: &str, profile: &str) -> Account {
     Account { upstream: upstream.to_owned(), profile: profile.to_owned() }
 }
@@ -180,9 +191,4 @@ fn profile(text: &str) -> Result<String, String> {
     } else {
         Err("letters, digits, `-` and `_` make a name".to_owned())
     }
-}
-
-/// Listens for interrupts, so that one leaves the terminal as it was.
-fn signals() -> Result<Signals> {
-    Signals::listen()
 }

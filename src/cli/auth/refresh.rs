@@ -1,12 +1,12 @@
 //! `auth refresh`.
 
-use super::{Place, entries, store_of};
+use super::{Place, entries, say_warnings, store_of};
 use crate::auth::refresh::signed_out;
 use crate::auth::store::Entry;
 use crate::cli::logins;
 use crate::cli::output::say;
 use crate::cli::setup;
-use crate::config::{Flags, Sources, resolve};
+use crate::config::{Sources, resolve};
 use crate::error::{Error, ErrorKind, Result};
 use clap::Args as ClapArgs;
 
@@ -26,8 +26,8 @@ pub struct Args {
 /// # Errors
 /// `LoginRequired` where nobody is logged in or a refresh is refused, `Usage` for what is a key; what else a login
 /// server fails with.
-pub async fn run<'a>(args: &Args, sources: &impl Fn(Flags) -> Sources<'a>) -> Result<()> {
-    let resolved = resolve(&sources(Flags::default()))?;
+pub async fn run(args: &Args, sources: &Sources<'_>) -> Result<()> {
+    let resolved = resolve(sources)?;
     let stored = entries(&store_of(&resolved)?, args.provider.as_deref())?;
     let current: Vec<&Entry> = stored.iter().filter(|entry| entry.is_current).collect();
     let logins: Vec<&Entry> =
@@ -43,11 +43,12 @@ pub async fn run<'a>(args: &Args, sources: &impl Fn(Flags) -> Sources<'a>) -> Re
                 .with_hint("`iflow2api auth` logs in"),
         });
     }
+    say_warnings(&resolved);
     let mut failed: Option<Error> = None;
     for entry in logins {
         let name = &entry.account.upstream;
         let renewed = async {
-            let place = Place::find(name, sources)?;
+            let place = Place::of(name, resolved.clone())?;
             let way = setup::way(&place.upstream);
             let session = logins::session(&place.resolved, &place.upstream, &place.row, &way)?;
             match session {

@@ -1,13 +1,11 @@
 //! What is done with conversations that are kept, in the place of asking.
 
 use crate::chat::archive::{Archive, Kept};
-use crate::chat::sanitiser::Sanitiser;
-use crate::cli::output::{print, say};
+use crate::cli::output::{print, print_text, say};
 use crate::config::Resolved;
 use crate::error::{Error, ErrorKind, Result};
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
-use std::io::{self, IsTerminal as _};
 
 #[derive(Debug, ClapArgs)]
 #[group(id = "kept", multiple = false, conflicts_with_all = ["prompt", "goes_on", "conversation"])]
@@ -114,9 +112,4 @@ fn whole(kept: &Kept) -> Value {
         "system": kept.system,
         "messages": messages.collect::<Vec<Value>>(),
     })
-}
-
-/// Prints for people: what a model wrote may not steer a terminal.
-fn print_text(text: &str) -> Result<()> {
-    if io::stdout().is_terminal() { print(&Sanitiser::default().clean(text)) } else { print(text) }
 }

@@ -7,16 +7,14 @@ mod resolve;
 mod show;
 mod test;
 
-use super::output::print;
+use super::output::{print, print_text};
 use super::setup;
-use crate::chat::sanitiser::Sanitiser;
 use crate::config::{self, Flags, Resolved, Sources};
 use crate::error::{Error, Result};
 use crate::gateway::{Gateway, ModelEntry, not_configured};
 use crate::policy::presets::rows::Thinks;
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::Value;
-use std::io::{self, IsTerminal as _};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -150,11 +148,6 @@ fn answered(answers: Vec<(String, Result<usize>)>) -> Result<()> {
         }
     }
     failed.map_or(Ok(()), Err)
-}
-
-/// Prints for people: what others wrote may not steer a terminal.
-fn print_text(text: &str) -> Result<()> {
-    if io::stdout().is_terminal() { print(&Sanitiser::default().clean(text)) } else { print(text) }
 }
 
 /// Prints for programs.
