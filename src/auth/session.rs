@@ -81,7 +81,7 @@ impl Held {
             return true;
         }
         let is_new = self.refreshed && now.saturating_duration_since(self.since) < COOL_DOWN;
-        !is_new && self.left(now).is_some_and(|left| left < login.lead(lead))
+        !is_new && self.left(now).is_some_and(|left| left <= login.lead(lead))
     }
 
     /// Whether it cannot be used any more. A key that came with a login outlives its tokens.

@@ -54,6 +54,14 @@ async fn how_long_before_its_end_is_a_setting_and_never_more_than_fifteen_sixtee
         let (status, _, err) = place.run(&["chat", "-m", "m", "hi"]).await;
         assert_eq!((status, refreshes(&place.login)), (0, expected), "{hours}: {err}");
     }
+    // One that ends before it began, as clocks may have it, has ended. Its key would do, but is old.
+    let place = Place::new(Form::Iflow).await;
+    place.store(&place.login.grant(), -3);
+    let mut stored = place.stored();
+    stored["obtained_at"] = json!(stored["expiry_date"].as_i64().unwrap() + 1);
+    write_private(&place.iflow_file(), &stored.to_string());
+    let (status, _, err) = place.run(&["chat", "-m", "m", "hi"]).await;
+    assert_eq!((status, refreshes(&place.login)), (0, 1), "{err}");
     // Where it is not known when it began, only the setting counts.
     let place = Place::new(Form::Iflow).await;
     place.store(&place.login.grant(), 5);
